@@ -1,0 +1,473 @@
+//! The command line for a registry of simulations: `list`, `run`, `determinism`, `planted`.
+//!
+//! A program calls [`main`] with a [`Registry`]; in this repository that program is the crate
+//! `scenarios`, behind `cargo sim`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::effects::{Effect, Effects};
+use crate::physics::Profile;
+use crate::run::{Body, Outcome, Report};
+use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep};
+use crate::sim::Sim;
+use crate::verdict::Verdict;
+use crate::worker::{Job, Launch, World};
+
+/// A simulation that can be called by name.
+#[derive(Clone)]
+pub struct Simulation {
+    name: &'static str,
+    about: &'static str,
+    profile: Profile,
+    planted: Vec<&'static str>,
+    expect: Option<&'static str>,
+    body: Body,
+}
+
+impl Simulation {
+    /// A simulation in the default world, [`Profile::nasty`].
+    pub fn new<F>(name: &'static str, about: &'static str, body: impl Fn(Sim) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let body: Body = Arc::new(move |sim| {
+            let future = body(sim);
+            Box::pin(async move { future.await.map_err(|failure| failure.0) })
+        });
+        Self { name, about, profile: Profile::nasty(), planted: Vec::new(), expect: None, body }
+    }
+
+    /// In another world.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// It must find these planted bugs.
+    pub fn planted(mut self, bugs: &[&'static str]) -> Self {
+        self.planted = bugs.to_vec();
+        self
+    }
+
+    /// Every run of it must fail, with a verdict of this class: it shows a fault that the simulator
+    /// has to catch.
+    pub fn expect(mut self, class: &'static str) -> Self {
+        self.expect = Some(class);
+        self
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its body, for [`crate::run_once`].
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The world it runs in unless told otherwise.
+    pub fn own_profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Runs it as a plain test (see [`crate::run_test`]).
+    pub fn test(&self, path: &str, seeds: u64) -> ExitCode {
+        let body = Arc::clone(&self.body);
+        crate::run_test(path, seeds, self.profile.clone(), move |sim| body(sim))
+    }
+}
+
+/// The simulations of a program, by name.
+#[derive(Clone, Default)]
+pub struct Registry {
+    simulations: BTreeMap<&'static str, Simulation>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a simulation.
+    ///
+    /// # Panics
+    /// If there is one of that name already.
+    pub fn with(mut self, simulation: Simulation) -> Self {
+        let name = simulation.name;
+        assert!(self.simulations.insert(name, simulation).is_none(), "two simulations are called {name}");
+        self
+    }
+
+    /// The simulation of this name.
+    pub fn get(&self, name: &str) -> Option<&Simulation> {
+        self.simulations.get(name)
+    }
+
+    /// All simulations, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Simulation> {
+        self.simulations.values()
+    }
+}
+
+const HELP: &str = "\
+Runs simulations: whole systems under virtual time, network and scheduling, all drawn from a seed.
+
+usage: sim list
+       sim run NAME [--seeds N] [--seed S] [--world own|calm|random|pct|fifo] [--planted BUG] [--trace FILE]
+       sim determinism [NAME] [--seeds N]
+       sim planted [NAME] [--seeds N]
+
+  list         the simulations, with the planted bugs that each must find
+  run          runs a simulation under many seeds (default 100), or under one
+  determinism  runs each seed twice, in a batch and in a process of its own, and a tenth in reverse
+               order and in parallel: all hashes must be equal (default 1000 seeds of echo/chaos)
+  planted      looks for each planted bug: found by the default world, missed by the calm one, and
+               clean when it is not planted (default 1000 seeds)
+
+  --world calm   first come first served, no faults; random, pct and fifo choose the strategy alone
+
+example: sim run echo/chaos --seeds 200
+";
+
+/// Runs the command line of this process on a registry.
+pub fn main(registry: &Registry) -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match command(registry, &args) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
+    let (name, rest) = args.split_first().map_or(("help", &[][..]), |(name, rest)| (name.as_str(), rest));
+    match name {
+        "__worker" => {
+            let simulation = find(registry, rest.first())?;
+            let job = Job::of_this_process().ok_or("a worker is started by sim run, not by hand")?;
+            job.work(&simulation.profile, &simulation.body);
+            Ok(ExitCode::SUCCESS)
+        }
+        "list" => {
+            Flags::parse(rest, &[])?;
+            print!("{}", list(registry));
+            Ok(ExitCode::SUCCESS)
+        }
+        "run" => {
+            let flags = Flags::parse(rest, &["seeds", "seed", "world", "planted", "trace"])?;
+            run(find(registry, flags.name.as_ref())?, &flags)
+        }
+        "determinism" => {
+            let flags = Flags::parse(rest, &["seeds"])?;
+            let name = flags.name.clone().unwrap_or_else(|| "echo/chaos".into());
+            determinism(find(registry, Some(&name))?, flags.number("seeds")?.unwrap_or(1000))
+        }
+        "planted" => {
+            let flags = Flags::parse(rest, &["seeds"])?;
+            let chosen = flags.name.as_ref().map(|name| find(registry, Some(name))).transpose()?;
+            let all = registry.iter().filter(|simulation| chosen.is_none_or(|chosen| chosen.name == simulation.name));
+            planted(&all.collect::<Vec<_>>(), flags.number("seeds")?.unwrap_or(1000))
+        }
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => Err(format!("there is no command {other}; sim help lists them")),
+    }
+}
+
+fn find<'a>(registry: &'a Registry, name: Option<&String>) -> Result<&'a Simulation, String> {
+    let name = name.ok_or("which simulation? sim list names them")?;
+    registry.get(name).ok_or_else(|| {
+        let known: Vec<&str> = registry.iter().map(Simulation::name).collect();
+        format!("there is no simulation {name}; there are: {}", known.join(", "))
+    })
+}
+
+/// The words after a command.
+#[derive(Default)]
+struct Flags {
+    name: Option<String>,
+    values: BTreeMap<String, String>,
+}
+
+impl Flags {
+    fn parse(words: &[String], known: &[&str]) -> Result<Self, String> {
+        let mut flags = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let Some(flag) = word.strip_prefix("--") else {
+                if flags.name.replace(word.clone()).is_some() {
+                    return Err(format!("{word}: one name is enough"));
+                }
+                continue;
+            };
+            let (flag, value) = match flag.split_once('=') {
+                Some((flag, value)) => (flag, Some(value.to_owned())),
+                None => (flag, None),
+            };
+            if !known.contains(&flag) {
+                return Err(format!("there is no --{flag} here; sim help lists what there is"));
+            }
+            let value = value.or_else(|| words.next().cloned()).ok_or_else(|| format!("--{flag} wants a value"))?;
+            flags.values.insert(flag.to_owned(), value);
+        }
+        Ok(flags)
+    }
+
+    fn number(&self, flag: &str) -> Result<Option<u64>, String> {
+        let parse = |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
+        self.values.get(flag).map(parse).transpose()
+    }
+}
+
+fn list(registry: &Registry) -> String {
+    let mut text = String::new();
+    for simulation in registry.iter() {
+        let _ = writeln!(text, "{:<24} {}", simulation.name, simulation.about);
+        if let Some(class) = simulation.expect {
+            let _ = writeln!(text, "{:<24} must end with the verdict {class}", "");
+        }
+        for bug in &simulation.planted {
+            let _ = writeln!(text, "{:<24} finds {bug}", "");
+        }
+    }
+    text
+}
+
+fn launch(simulation: &Simulation) -> Launch {
+    Launch { args: vec!["__worker".into(), simulation.name.into()] }
+}
+
+fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
+    let seeds: Vec<u64> = match flags.number("seed")? {
+        Some(seed) => vec![seed],
+        None => (0..flags.number("seeds")?.unwrap_or(100)).collect(),
+    };
+    let world = match flags.values.get("world") {
+        Some(name) => World::parse(name).ok_or_else(|| format!("--world: there is no {name}; there are own, calm, random, pct, fifo"))?,
+        None => World::Own,
+    };
+    let planted = flags.values.get("planted").cloned();
+    if let Some(bug) = planted.as_ref().filter(|bug| !simulation.planted.contains(&bug.as_str())) {
+        return Err(format!("--planted: {} has no {bug}; it has: {}", simulation.name, simulation.planted.join(", ")));
+    }
+    let trace = flags.values.get("trace").map(PathBuf::from);
+    let launch = launch(simulation);
+    let job = Job { seeds, world, planted, trace, ..Job::default() };
+    let (mut total, mut first_bad) = (Totals::default(), None);
+    let mut progress = Progress::new(simulation.name, job.seeds.len());
+    sweep(&launch, &job, all_cores(), 25, |report| {
+        let report = if report.failure.is_some() { look_again(&launch, &job, &report) } else { report };
+        let expected = simulation.expect.is_some_and(|class| report.failure.as_ref().is_some_and(|failure| failure.class().0 == class));
+        let bad = !expected && (report.failure.is_some() || simulation.expect.is_some());
+        progress.add(bad);
+        total.add(&report, bad);
+        if bad {
+            first_bad.get_or_insert(report);
+        }
+        true
+    });
+    progress.finish();
+    print!("{}", total.text(simulation.name, progress.per_minute()));
+    let Some(report) = first_bad else { return Ok(ExitCode::SUCCESS) };
+    let bug = job.planted.as_ref().map(|bug| format!(" --planted {bug}")).unwrap_or_default();
+    let replay = format!("cargo sim run {} --seed {}{bug}", simulation.name, report.seed);
+    println!("\n{}", describe_failure(simulation.name, &report, &replay));
+    Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)))
+}
+
+/// What many runs came to.
+#[derive(Default)]
+struct Totals {
+    runs: u64,
+    findings: u64,
+    events: u64,
+    polls: u64,
+    virtual_s: f64,
+    effects: Effects,
+    probes: BTreeMap<String, u64>,
+}
+
+impl Totals {
+    fn add(&mut self, report: &Report, finding: bool) {
+        self.runs += 1;
+        self.findings += u64::from(finding);
+        self.events += report.events;
+        self.polls += report.polls;
+        self.virtual_s += report.elapsed.as_secs_f64();
+        self.effects.merge(&report.effects);
+        for (name, count) in &report.probes {
+            *self.probes.entry(name.clone()).or_default() += count;
+        }
+    }
+
+    fn text(&self, name: &str, per_minute: f64) -> String {
+        let mut text = format!(
+            "{name}: {} seeds, {} findings; {per_minute:.0} seeds a minute; {} events, {} polls, {:.0} s of virtual time\n",
+            self.runs, self.findings, self.events, self.polls, self.virtual_s
+        );
+        text.push_str(&self.effects_text());
+        for (name, count) in &self.probes {
+            let _ = writeln!(text, "  probe {name:<34} {count:>12}");
+        }
+        text
+    }
+
+    fn effects_text(&self) -> String {
+        let mut text = String::from("effects:\n");
+        for (effect, name, what) in Effect::ALL {
+            let _ = writeln!(text, "  {name:<20} {:>12}  {what}", self.effects.of(effect));
+        }
+        text
+    }
+}
+
+/// The faults that a chaotic simulation must have felt.
+const MUST_SHOW: [Effect; 12] = [
+    Effect::Crash,
+    Effect::Power,
+    Effect::Pause,
+    Effect::Partition,
+    Effect::OneWay,
+    Effect::Loss,
+    Effect::Reset,
+    Effect::Emfile,
+    Effect::SplitRead,
+    Effect::SplitWrite,
+    Effect::Preempt,
+    Effect::Reorder,
+];
+
+fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> {
+    if count == 0 {
+        return Err("--seeds: at least one".into());
+    }
+    let began = Instant::now();
+    let launch = launch(simulation);
+    let seeds: Vec<u64> = (0..count).collect();
+    let mut hashes: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut total = Totals::default();
+    let mut first_bad: Option<Report> = None;
+    let mut differing: Option<u64> = None;
+
+    let tenth: Vec<u64> = seeds.iter().rev().copied().step_by(10).collect();
+    let passes = [
+        ("in batches", Job { seeds: seeds.clone(), ..Job::default() }, 50, all_cores()),
+        ("each in a process of its own", Job { seeds: seeds.clone(), ..Job::default() }, 1, all_cores()),
+        ("a tenth, in reverse and two at once", Job { seeds: tenth, parallel: true, ..Job::default() }, 20, 1),
+    ];
+    for (number, (what, job, batch, workers)) in passes.iter().enumerate() {
+        let mut progress = Progress::new(what, job.seeds.len());
+        let mut equal = 0u64;
+        sweep(&launch, job, *workers, *batch, |report| {
+            let known = *hashes.entry(report.seed).or_insert(report.hash);
+            let differs = known != report.hash;
+            equal += u64::from(!differs);
+            progress.add(differs || report.failure.is_some());
+            if number == 0 {
+                total.add(&report, report.failure.is_some());
+            }
+            if differs {
+                differing.get_or_insert(report.seed);
+            }
+            if report.failure.is_some() {
+                first_bad.get_or_insert(report);
+            }
+            true
+        });
+        progress.finish();
+        println!("{what}: {equal} of {} hashes equal, {:.0} seeds a minute", job.seeds.len(), progress.per_minute());
+    }
+    print!("{}", total.effects_text());
+    println!("{count} seeds, {} events, {:.0} s of virtual time, in {:.0} s", total.events, total.virtual_s, began.elapsed().as_secs_f64());
+    if let Some(seed) = differing {
+        println!("seed {seed} does not repeat\n{}", find_difference(&launch, &Job::default(), seed));
+        return Ok(ExitCode::from(Verdict::Nondeterminism(String::new()).class().1));
+    }
+    if let Some(report) = first_bad {
+        let report = look_again(&launch, &Job::default(), &report);
+        let replay = format!("cargo sim run {} --seed {}", simulation.name, report.seed);
+        println!("{}", describe_failure(simulation.name, &report, &replay));
+        return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
+    }
+    let silent: Vec<&str> =
+        Effect::ALL.iter().filter(|(effect, ..)| MUST_SHOW.contains(effect) && total.effects.of(*effect) == 0).map(|(_, name, _)| *name).collect();
+    if !silent.is_empty() && count >= 100 {
+        println!("FAIL: without any effect in {count} seeds: {}", silent.join(", "));
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("PASS: every seed gave one hash, and the invariants held in all runs");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn planted(simulations: &[&Simulation], count: u64) -> Result<ExitCode, String> {
+    let mut good = true;
+    let mut looked = false;
+    println!("{:<34} {:<16} {:>10} {:>8}  found as", "planted bug", "simulation", "first seed", "of 100");
+    for simulation in simulations {
+        let launch = launch(simulation);
+        for bug in &simulation.planted {
+            looked = true;
+            let planted = Some((*bug).to_owned());
+            let (found, of_100) = find_bug(&launch, &Job { planted: planted.clone(), ..Job::default() }, count);
+            let calm = Job { seeds: vec![0, 1, 2], planted, world: World::Calm, ..Job::default() };
+            let missed_by_calm = first_failure(&launch, &calm).is_none();
+            good &= found.is_some() && missed_by_calm;
+            let seed = found.as_ref().map_or_else(|| "never".to_owned(), |report| report.seed.to_string());
+            let what = found.and_then(|report| report.failure).map_or_else(String::new, |failure| match failure {
+                Verdict::Invariant { name, .. } => name,
+                other => other.class().0.to_owned(),
+            });
+            let calm = if missed_by_calm { "missed by the calm world" } else { "FOUND BY THE CALM WORLD TOO" };
+            println!("{bug:<34} {:<16} {seed:>10} {of_100:>8}  {what}; {calm}", simulation.name);
+        }
+        if !simulation.planted.is_empty() {
+            let clean = first_failure(&launch, &Job { seeds: (0..count).collect(), ..Job::default() });
+            good &= clean.is_none();
+            let verdict = clean.map_or_else(|| "clean".to_owned(), |report| format!("FAILS with seed {}", report.seed));
+            println!("{:<34} {:<16} {count} seeds: {verdict}", "(none)", simulation.name);
+        }
+    }
+    if !looked {
+        return Err("no planted bugs there".into());
+    }
+    println!("{}", if good { "PASS: each found, each missed by the calm world, clean when mended" } else { "FAIL" });
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first seed that finds a bug, and how many of the first hundred do.
+fn find_bug(launch: &Launch, job: &Job, count: u64) -> (Option<Report>, u64) {
+    let mut found: Vec<Report> = Vec::new();
+    let first_hundred = Job { seeds: (0..count.min(100)).collect(), ..job.clone() };
+    sweep(launch, &first_hundred, all_cores(), 10, |report| {
+        found.extend(report.failure.is_some().then_some(report));
+        true
+    });
+    let of_100 = found.len() as u64;
+    if found.is_empty() && count > 100 {
+        found.extend(first_failure(launch, &Job { seeds: (100..count).collect(), ..job.clone() }));
+    }
+    (found.into_iter().min_by_key(|report| report.seed), of_100)
+}
+
+fn first_failure(launch: &Launch, job: &Job) -> Option<Report> {
+    let mut found = None;
+    sweep(launch, job, all_cores(), 10, |report| {
+        if report.failure.is_some() {
+            found.get_or_insert(report);
+        }
+        found.is_none()
+    });
+    found
+}

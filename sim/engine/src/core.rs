@@ -1,0 +1,193 @@
+//! The state of a world: everything that a run consists of, but for what is being polled.
+//!
+//! `Core` is borrowed for the length of one operation and never while user code runs. Operations do
+//! not wake tasks themselves: they leave wakers in [`Core::wakes`], which the engine calls when the
+//! borrow is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::task::Waker;
+
+use simurgh_runtime::Header;
+use slab::Slab;
+
+use crate::draws::{Draws, Purpose, Stream};
+use crate::effects::Effects;
+use crate::heap::{Due, Heap};
+use crate::net::conn::Conn;
+use crate::net::link::Cuts;
+use crate::net::listen::{Attempt, Listening};
+use crate::node::NodeState;
+use crate::physics::Physics;
+use crate::schedule::Scheduler;
+use crate::tasks::Tasks;
+use crate::trace::{Kind, Record, Trace};
+use crate::verdict::Verdict;
+use crate::waits::Waits;
+
+/// The number of the world's own node, which runs the test's body.
+pub(crate) const WORLD: u32 = 0;
+
+/// The state of a world.
+pub(crate) struct Core {
+    /// Virtual time in nanoseconds since the start of the run.
+    pub(crate) now: u64,
+    pub(crate) heap: Heap,
+    pub(crate) trace: Trace,
+    pub(crate) draws: Draws,
+    pub(crate) physics: Physics,
+    pub(crate) effects: Effects,
+    pub(crate) nodes: Vec<NodeState>,
+    pub(crate) tasks: Tasks,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) timers: Slab<TimerState>,
+    pub(crate) conns: Slab<Conn>,
+    pub(crate) listeners: Slab<Listening>,
+    pub(crate) ports: BTreeMap<(u32, u16), u32>,
+    pub(crate) attempts: Slab<Attempt>,
+    pub(crate) cuts: Cuts,
+    pub(crate) waits: Waits,
+    pub(crate) probes: BTreeMap<&'static str, u64>,
+    pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
+    pub(crate) planted: Option<String>,
+    pub(crate) last_progress: u64,
+    /// The first thing that went wrong.
+    pub(crate) failure: Option<Verdict>,
+    /// To be called when the borrow is over.
+    pub(crate) wakes: Vec<Waker>,
+    /// Stands in for a connection's stream while that is in use.
+    pub(crate) spare_stream: Stream,
+    generations: u32,
+}
+
+/// A timer that somebody waits for.
+pub(crate) struct TimerState {
+    pub(crate) generation: u32,
+    pub(crate) waker: Waker,
+}
+
+impl Core {
+    pub(crate) fn new(draws: Draws, physics: Physics, trace: Trace, scheduler: Scheduler) -> Self {
+        Self {
+            now: 0,
+            heap: Heap::default(),
+            trace,
+            physics,
+            effects: Effects::default(),
+            nodes: Vec::new(),
+            tasks: Tasks::default(),
+            scheduler,
+            timers: Slab::new(),
+            conns: Slab::new(),
+            listeners: Slab::new(),
+            ports: BTreeMap::new(),
+            attempts: Slab::new(),
+            cuts: Cuts::default(),
+            waits: Waits::default(),
+            probes: BTreeMap::new(),
+            sites: BTreeMap::new(),
+            planted: None,
+            last_progress: 0,
+            failure: None,
+            wakes: Vec::new(),
+            spare_stream: draws.stream(Purpose::Net, 0),
+            draws,
+            generations: 0,
+        }
+    }
+
+    /// A number that no living thing at the same index has.
+    pub(crate) fn next_generation(&mut self) -> u32 {
+        self.generations = self.generations.wrapping_add(1);
+        self.generations
+    }
+
+    /// Adds an event of a node to the trace.
+    #[inline]
+    pub(crate) fn record(&mut self, node: u32, task: u64, kind: Kind, a: u64, b: u64, words: impl FnOnce() -> String) {
+        self.trace.add(Record { at: self.now, node, task, kind, a, b }, words);
+    }
+
+    /// Adds an event of the task that is running, or of the world if none is.
+    #[inline]
+    pub(crate) fn record_here(&mut self, kind: Kind, a: u64, b: u64, words: impl FnOnce() -> String) {
+        let (node, task) = current();
+        self.record(node, task, kind, a, b, words);
+    }
+
+    /// The run has failed; the first failure counts.
+    pub(crate) fn fail(&mut self, verdict: Verdict) {
+        self.failure.get_or_insert(verdict);
+    }
+
+    /// Whether an entry of the heap still means something.
+    fn is_live(&self, due: Due) -> bool {
+        match due {
+            Due::Timer { id, generation } => {
+                self.timers.get(id as usize).is_some_and(|timer| timer.generation == generation)
+            }
+            Due::Arrive { flow } | Due::Retry { flow } | Due::Window { flow } => {
+                self.conns.get(flow.conn.index as usize).is_some_and(|conn| conn.generation == flow.conn.generation)
+            }
+            Due::Reset { conn: id, .. } => {
+                self.conns.get(id.index as usize).is_some_and(|conn| conn.generation == id.generation)
+            }
+            Due::Syn { attempt, generation } | Due::SynAck { attempt, generation } => {
+                self.attempts.get(attempt as usize).is_some_and(|attempt| attempt.generation == generation)
+            }
+            Due::Resume { node, generation } => self.nodes[node as usize].paused == Some(generation),
+            Due::Wake { .. } => true,
+        }
+    }
+
+    /// When the next thing is due. Entries that mean nothing any more are dropped: they move no clock.
+    pub(crate) fn next_due(&mut self) -> Option<u64> {
+        while let Some((at, due)) = self.heap.peek() {
+            if self.is_live(due) {
+                return Some(at);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+
+    /// Does the next thing that is due now, if any.
+    pub(crate) fn do_due(&mut self) -> bool {
+        if self.next_due().is_none_or(|at| at > self.now) {
+            return false;
+        }
+        let Some((_, due)) = self.heap.pop() else { return false };
+        match due {
+            Due::Timer { id, .. } => {
+                let timer = self.timers.remove(id as usize);
+                self.wakes.push(timer.waker);
+            }
+            Due::Arrive { flow } => self.on_arrive(flow),
+            Due::Retry { flow } => self.on_retry(flow),
+            Due::Window { flow } => self.on_window(flow),
+            Due::Reset { conn, end } => self.on_reset(conn, end),
+            Due::Syn { attempt, generation } => self.on_syn(attempt, generation),
+            Due::SynAck { attempt, generation } => self.on_syn_ack(attempt, generation),
+            Due::Resume { node, .. } => self.resume(node),
+            Due::Wake { slot, generation } => self.make_ready(slot, generation),
+        }
+        true
+    }
+
+    /// A one-way trip for a reset, which nothing repeats.
+    pub(crate) fn reset_latency(&mut self) -> u64 {
+        let mut stream = std::mem::replace(&mut self.spare_stream, self.draws.stream(Purpose::Net, 0));
+        let ns = self.physics.latency.draw(&mut stream);
+        self.spare_stream = stream;
+        ns
+    }
+
+    /// The nodes that a fault may strike, by number.
+    pub(crate) fn node_set(&self) -> BTreeSet<u32> {
+        (1..self.nodes.len() as u32).collect()
+    }
+}
+
+/// The node and number of the task that is running; the world's if none is.
+pub(crate) fn current() -> (u32, u64) {
+    Header::with(|header| header.map_or((WORLD, 0), |header| (header.node().id().0, header.number())))
+}

@@ -1,0 +1,102 @@
+//! What the faults of a run did: a fault that had no effect tested nothing.
+
+/// One kind of effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs)] // `Effect::ALL` says what each counts
+pub enum Effect {
+    Crash,
+    Power,
+    Pause,
+    Partition,
+    OneWay,
+    Loss,
+    Reset,
+    Emfile,
+    SplitRead,
+    SplitWrite,
+    Preempt,
+    Reorder,
+    Buggify,
+    DeadCall,
+    Foreign,
+}
+
+impl Effect {
+    /// Every kind: itself, its name, and what one count of it means.
+    pub const ALL: [(Effect, &'static str, &'static str); 15] = [
+        (Effect::Crash, "kill.crash", "connections reset by a process that died"),
+        (Effect::Power, "kill.power", "connections that fell silent with their machine"),
+        (Effect::Pause, "pause", "polls that waited for a stopped process"),
+        (Effect::Partition, "partition", "segments and requests swallowed by a cut both ways"),
+        (Effect::OneWay, "partition.one_way", "segments and requests swallowed by a cut one way"),
+        (Effect::Loss, "loss", "segments lost once and sent again"),
+        (Effect::Reset, "reset", "connections reset from outside"),
+        (Effect::Emfile, "emfile", "calls refused for want of a file handle"),
+        (Effect::SplitRead, "split.read", "reads that returned less than there was"),
+        (Effect::SplitWrite, "split.write", "writes that took less than there was room for"),
+        (Effect::Preempt, "preempt", "polls that an await which was ready ended early"),
+        (Effect::Reorder, "reorder", "polls out of the order of arrival"),
+        (Effect::Buggify, "buggify", "buggify sites that fired"),
+        (Effect::DeadCall, "dead_call", "calls by Drop code of a dead node, without effect"),
+        (Effect::Foreign, "foreign", "wakes by tasks and timers that the simulator does not own"),
+    ];
+}
+
+/// How often each effect was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    counts: [u64; Effect::ALL.len()],
+}
+
+impl Effects {
+    /// Counts one.
+    #[inline]
+    pub(crate) fn add(&mut self, effect: Effect) {
+        self.counts[effect as usize] += 1;
+    }
+
+    /// Counts some.
+    pub(crate) fn add_many(&mut self, effect: Effect, count: u64) {
+        self.counts[effect as usize] += count;
+    }
+
+    /// How often `effect` was seen.
+    pub fn of(&self, effect: Effect) -> u64 {
+        self.counts[effect as usize]
+    }
+
+    /// Adds those of another run.
+    pub fn merge(&mut self, other: &Effects) {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine += theirs;
+        }
+    }
+
+    /// The counts in the order of [`Effect::ALL`], as one word.
+    pub(crate) fn encode(&self) -> String {
+        self.counts.map(|count| count.to_string()).join(",")
+    }
+
+    /// The opposite of [`Effects::encode`].
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let counts: Vec<u64> = text.split(',').map(|count| count.parse().ok()).collect::<Option<_>>()?;
+        Some(Self { counts: counts.try_into().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_kinds_stand_at_their_place_and_survive_the_wire() {
+        let mut effects = Effects::default();
+        for (index, (effect, name, _)) in Effect::ALL.into_iter().enumerate() {
+            assert_eq!(effect as usize, index, "{name}");
+            effects.add_many(effect, index as u64 + 1);
+        }
+        assert_eq!(Effects::decode(&effects.encode()), Some(effects));
+        assert_eq!(Effects::decode("1,2"), None);
+    }
+}

@@ -1,0 +1,535 @@
+//! The executor: our ready queue and our event heap, run as the one future of a paused tokio runtime.
+//!
+//! ```text
+//!   tokio current_thread, clock paused
+//!   └─ block_on(Drive)
+//!        loop: what is due now ─> one ready task by strategy, one poll ─> else move time
+//! ```
+//!
+//! Code that uses tokio's own timers and channels works unmodified: its wakes arrive from outside
+//! and become events of ours at tokio's time. Our heap decides time to the nanosecond; tokio's wheel
+//! turns in milliseconds, so its clock may stand up to one millisecond ahead of ours. When nothing
+//! is left to do, one tokio sleep is armed for our next event, and tokio's auto-advance moves to
+//! that or to an earlier timer of somebody else.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use simurgh_runtime::Header;
+use tokio::task::coop;
+
+use crate::core::{Core, WORLD, current};
+use crate::effects::Effect;
+use crate::heap::Due;
+use crate::invariant::Invariant;
+use crate::node::{Exit, Kill};
+use crate::schedule::Entry;
+use crate::tasks::Task;
+use crate::trace::Kind;
+use crate::verdict::Verdict;
+use crate::watch::Watch;
+
+/// Virtual time after which, with nothing due, a run is dead: longer than any timer of others.
+const FAR_NS: u64 = 365 * 24 * 3600 * 1_000_000_000;
+/// Outside of the engine: tokio runs somebody else's task or timer.
+const OUTSIDE: u32 = u32::MAX;
+/// The engine itself is at work.
+const DRIVER: u32 = u32::MAX - 1;
+
+/// One run's executor.
+pub(crate) struct Engine {
+    /// Tells the wakers of this run from those of another on the same thread.
+    run: u64,
+    pub(crate) core: RefCell<Core>,
+    pub(crate) invariants: RefCell<Vec<Box<dyn Invariant>>>,
+    pub(crate) options: Options,
+    pub(crate) base: std::time::Instant,
+    /// Who is at work: a node's number while its code runs.
+    context: Cell<u32>,
+    woken: RefCell<Vec<(u32, u32)>>,
+    outside: RefCell<Vec<(u32, u32)>>,
+    driver: RefCell<Option<Waker>>,
+    foreign_asked: Cell<bool>,
+    foreign_idle: Cell<bool>,
+    yielded: Cell<bool>,
+    finished: Cell<bool>,
+    watch: Arc<Watch>,
+}
+
+/// Limits of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    pub(crate) max_polls: u64,
+    pub(crate) no_progress_ns: Option<u64>,
+}
+
+thread_local! {
+    static ENGINE: RefCell<Option<Rc<Engine>>> = const { RefCell::new(None) };
+    static NOW: Cell<u64> = const { Cell::new(0) };
+}
+
+/// This thread's engine.
+pub(crate) fn engine() -> Option<Rc<Engine>> {
+    ENGINE.try_with(|engine| engine.borrow().clone()).ok().flatten()
+}
+
+/// Sets this thread's engine.
+pub(crate) fn set_engine(engine: Option<Rc<Engine>>) -> Option<Rc<Engine>> {
+    NOW.set(0);
+    ENGINE.with(|cell| cell.replace(engine))
+}
+
+/// Virtual time, readable whatever is borrowed.
+pub(crate) fn now() -> u64 {
+    NOW.try_with(Cell::get).unwrap_or(0)
+}
+
+/// Runs `f` on the world's state for the code that is running. None if the run is over, or the
+/// code belongs to a dead node: then its calls have no effect.
+pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
+    let engine = engine()?;
+    if Header::with(|header| header.is_some_and(|header| header.node().is_dead())) {
+        let mut core = engine.core.borrow_mut();
+        core.effects.add(Effect::DeadCall);
+        core.record_here(Kind::DeadCall, 0, 0, || "a call of a dead node, without effect".into());
+        return None;
+    }
+    Some(engine.with(f))
+}
+
+/// Wakes a task, from wherever.
+pub(crate) fn wake(run: u64, slot: u32, generation: u32, node: u32) {
+    if let Some(engine) = engine().filter(|engine| engine.run == run) {
+        engine.wake(slot, generation, node);
+    }
+}
+
+/// tokio is about to park: nothing that it owns is runnable.
+pub(crate) fn on_park() {
+    let Some(engine) = engine() else { return };
+    if engine.foreign_asked.replace(false) {
+        engine.foreign_idle.set(true);
+        engine.wake_driver();
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(run: u64, core: Core, options: Options, watch: Arc<Watch>) -> Rc<Self> {
+        Rc::new(Self {
+            run,
+            core: RefCell::new(core),
+            invariants: RefCell::new(Vec::new()),
+            options,
+            base: std::time::Instant::now(),
+            context: Cell::new(OUTSIDE),
+            woken: RefCell::new(Vec::new()),
+            outside: RefCell::new(Vec::new()),
+            driver: RefCell::new(None),
+            foreign_asked: Cell::new(false),
+            foreign_idle: Cell::new(false),
+            yielded: Cell::new(false),
+            finished: Cell::new(false),
+            watch,
+        })
+    }
+
+    /// Runs `f` on the state, then wakes whom it left to be woken.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
+        let mut core = self.core.borrow_mut();
+        let result = f(&mut core);
+        let wakes = std::mem::take(&mut core.wakes);
+        drop(core);
+        self.wake_all(wakes);
+        result
+    }
+
+    fn wake_all(&self, mut wakes: Vec<Waker>) {
+        if wakes.is_empty() {
+            return;
+        }
+        let before = self.context.replace(DRIVER);
+        wakes.drain(..).for_each(Waker::wake);
+        self.context.set(before);
+        let mut core = self.core.borrow_mut();
+        if core.wakes.is_empty() {
+            core.wakes = wakes; // keep the allocation
+        }
+    }
+
+    fn wake(&self, slot: u32, generation: u32, node: u32) {
+        match self.context.get() {
+            OUTSIDE => {
+                self.outside.borrow_mut().push((slot, generation));
+                self.wake_driver();
+                return;
+            }
+            DRIVER => {}
+            waker => {
+                if waker != node && waker != WORLD && node != WORLD {
+                    self.report_shared_state(slot, generation, waker);
+                }
+            }
+        }
+        self.woken.borrow_mut().push((slot, generation));
+    }
+
+    fn report_shared_state(&self, slot: u32, generation: u32, waker: u32) {
+        // A borrow means that the engine itself is waking, which is the world at work.
+        let Ok(mut core) = self.core.try_borrow_mut() else { return };
+        let Some(target) = core.tasks.get(slot, generation) else { return };
+        let target = describe(&target.header);
+        let source = Header::with(|header| header.map_or_else(|| core.nodes[waker as usize].rt.name().to_owned(), describe));
+        core.fail(Verdict::SharedState(format!(
+            "{source} woke {target} without the network: they share a channel, a lock or an Arc, which no partition could \
+             cut and whose Drop would be a perfect failure detector; let them talk through a socket"
+        )));
+    }
+
+    fn wake_driver(&self) {
+        let driver = self.driver.borrow().clone();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// The test's body has ended.
+    pub(crate) fn finish(&self) {
+        self.finished.set(true);
+    }
+
+    /// The task being polled wants others to go first.
+    pub(crate) fn mark_yielded(&self) {
+        self.yielded.set(true);
+    }
+
+    fn set_now(&self, core: &mut Core, now: u64) {
+        core.now = now;
+        NOW.set(now);
+        if let Some(limit) = self.options.no_progress_ns
+            && now.saturating_sub(core.last_progress) > limit
+        {
+            let waiting = who_waits(core);
+            let limit = Duration::from_nanos(limit);
+            core.fail(Verdict::NoProgress(format!("nothing but heartbeats for {limit:?} of virtual time; waiting: {waiting}")));
+        }
+    }
+
+    /// Adds a task. On a dead node it is dropped instead.
+    pub(crate) fn spawn(&self, header: Arc<Header>, future: simurgh_runtime::sim::BoxFuture, is_main: bool) -> (u32, u32) {
+        let ids = self.with(|core| core.add_task(self.run, Arc::clone(&header), future, is_main));
+        self.watch.add(ids.0, header);
+        ids
+    }
+
+    /// Drops a task's future now, or as soon as its poll ends.
+    pub(crate) fn abort(&self, slot: u32, generation: u32) {
+        let removed = self.with(|core| {
+            let task = core.tasks.get(slot, generation)?;
+            let (node, number) = (task.node, task.header.number());
+            if task.future.is_none() {
+                task.aborted = true;
+                return None;
+            }
+            core.record(node, number, Kind::Abort, 0, 0, String::new);
+            core.waits.forget((node, number));
+            Some(core.tasks.remove(slot))
+        });
+        if let Some(task) = removed {
+            self.drop_task(slot, task);
+        }
+    }
+
+    /// Drops a task's future as the task's own code.
+    fn drop_task(&self, slot: u32, mut task: Task) {
+        let future = task.future.take();
+        let before = self.context.replace(task.node);
+        let entered = task.header.enter();
+        // A panic in Drop is that task's; the task is gone already.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        drop(entered);
+        self.context.set(before);
+        self.watch.remove(slot);
+    }
+
+    /// Ends the process of a node.
+    pub(crate) fn end_process(&self, node: u32, how: &Exit, kill: Option<Kill>) {
+        let tasks = self.with(|core| {
+            if core.nodes[node as usize].is_running() { core.end_process(node, how, kill) } else { Vec::new() }
+        });
+        for (slot, task) in tasks {
+            self.drop_task(slot, task);
+        }
+    }
+
+    /// Polls one task.
+    fn poll_task(&self, entry: Entry, budgets: &mut Budgets) {
+        let mut core = self.core.borrow_mut();
+        let core_ref = &mut *core;
+        let Some(task) = core_ref.tasks.get(entry.slot, entry.generation) else { return };
+        let (node, number) = (task.node, task.header.number());
+        let state = &mut core_ref.nodes[node as usize];
+        if state.paused.is_some() {
+            // It stays queued: the node's resume puts it back.
+            state.parked.push((entry.slot, entry.generation));
+            core_ref.effects.add(Effect::Pause);
+            return;
+        }
+        task.queued = false;
+        let Some(mut future) = task.future.take() else { return };
+        let header = Arc::clone(&task.header);
+        let waker = task.waker.clone();
+        core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || header.label().to_string());
+        drop(core);
+
+        self.yielded.set(false);
+        self.foreign_idle.set(false);
+        self.context.set(node);
+        self.watch.begin(entry.slot);
+        let entered = header.enter_poll();
+        let polled = catch_unwind(AssertUnwindSafe(|| budgets.poll(&mut future, entry.budget, &mut Context::from_waker(&waker))));
+        drop(entered);
+        self.watch.end();
+        self.context.set(DRIVER);
+
+        let mut core = self.core.borrow_mut();
+        let (preempted, poll) = polled.unwrap_or((false, Poll::Ready(())));
+        if preempted {
+            core.effects.add(Effect::Preempt);
+        }
+        let later = core.now + u64::from(entry.cost_ns);
+        self.set_now(&mut core, later);
+        let demotion = core.scheduler.demotion(self.yielded.get());
+        let over = match core.tasks.get(entry.slot, entry.generation) {
+            // Its node was killed by what it did itself.
+            None => Some(None),
+            Some(task) if poll.is_ready() || task.aborted => {
+                let task = core.tasks.remove(entry.slot);
+                core.record(node, number, Kind::Exit, 0, 0, String::new);
+                core.waits.forget((node, number));
+                Some(Some(task))
+            }
+            Some(task) => {
+                task.priority = demotion.unwrap_or(task.priority);
+                task.future = Some(future);
+                return;
+            }
+        };
+        drop(core);
+        let Some(task) = over else { return };
+        let is_main = task.as_ref().is_some_and(|task| task.is_main);
+        let task = Task { future: Some(future), ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&header), waker.clone())) };
+        self.drop_task(entry.slot, task);
+        self.context.set(DRIVER);
+        if is_main {
+            self.main_ended(node);
+        }
+    }
+
+    /// A node's program is over, and its process with it.
+    fn main_ended(&self, node: u32) {
+        if node == WORLD {
+            self.finish();
+            return;
+        }
+        let how = self.with(|core| core.nodes[node as usize].exit.take()).unwrap_or(Exit::Finished);
+        self.end_process(node, &how, None);
+    }
+
+    fn drain_woken(&self) {
+        let woken = std::mem::take(&mut *self.woken.borrow_mut());
+        if woken.is_empty() {
+            return;
+        }
+        let mut core = self.core.borrow_mut();
+        for (slot, generation) in &woken {
+            core.make_ready(*slot, *generation);
+        }
+        drop(core);
+        let mut spare = self.woken.borrow_mut();
+        if spare.is_empty() {
+            *spare = woken;
+            spare.clear();
+        }
+    }
+
+    /// Makes wakes from outside events of ours, at tokio's time.
+    fn take_outside(&self, tokio_now: u64) {
+        let outside = std::mem::take(&mut *self.outside.borrow_mut());
+        let mut core = self.core.borrow_mut();
+        for (slot, generation) in outside {
+            let at = core.now.max(tokio_now);
+            core.effects.add(Effect::Foreign);
+            core.heap.push(at, Due::Wake { slot, generation });
+        }
+    }
+
+    /// One tick: true if something was done.
+    fn step(&self, budgets: &mut Budgets) -> bool {
+        self.drain_woken();
+        if self.with(Core::do_due) {
+            return true;
+        }
+        let mut core = self.core.borrow_mut();
+        let Some((entry, early)) = core.scheduler.pop() else { return false };
+        if early {
+            core.effects.add(Effect::Reorder);
+        }
+        if core.scheduler.polls() > self.options.max_polls {
+            let polls = self.options.max_polls;
+            let waiting = who_waits(&core);
+            core.fail(Verdict::Livelock(format!("the body had not ended after {polls} polls; alive: {waiting}")));
+            return true;
+        }
+        drop(core);
+        self.poll_task(entry, budgets);
+        true
+    }
+}
+
+/// Drives an engine until its run is decided.
+pub(crate) struct Drive {
+    engine: Rc<Engine>,
+    tokio_base: tokio::time::Instant,
+    sleep: Pin<Box<tokio::time::Sleep>>,
+    /// When the sleep is due, in our time, and whether it stands for "never".
+    armed: Option<(u64, bool)>,
+    budgets: Option<Budgets>,
+}
+
+impl Drive {
+    pub(crate) fn new(engine: Rc<Engine>) -> Self {
+        let tokio_base = tokio::time::Instant::now();
+        Self { engine, tokio_base, sleep: Box::pin(tokio::time::sleep_until(tokio_base)), armed: None, budgets: None }
+    }
+
+    fn tokio_now(&self) -> u64 {
+        (tokio::time::Instant::now() - self.tokio_base).as_nanos() as u64
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let engine = Rc::clone(&self.engine);
+        *engine.driver.borrow_mut() = Some(cx.waker().clone());
+        let mut tokio_now = self.tokio_now();
+        engine.take_outside(tokio_now);
+        let mut budgets = self.budgets.take().unwrap_or_else(|| Budgets::new(cx));
+        let decided = loop {
+            if engine.finished.get() || engine.core.borrow().failure.is_some() {
+                break Poll::Ready(());
+            }
+            if engine.step(&mut budgets) {
+                continue;
+            }
+            if tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 && !engine.foreign_idle.get() {
+                // Somebody else's tasks go first; the park hook says when they are done.
+                engine.foreign_asked.set(true);
+                break Poll::Pending;
+            }
+            let due = engine.core.borrow_mut().next_due();
+            match due {
+                Some(at) if at <= tokio_now => engine.set_now(&mut engine.core.borrow_mut(), at),
+                due => {
+                    let fired = self.armed.take_if(|(at, never)| *at <= tokio_now && *never);
+                    if fired.is_some() && due.is_none() {
+                        let mut core = engine.core.borrow_mut();
+                        let waiting = who_waits(&core);
+                        core.fail(Verdict::Deadlock(format!("nothing is runnable and nothing is due; waiting: {waiting}")));
+                        continue;
+                    }
+                    let at = due.unwrap_or(tokio_now + FAR_NS);
+                    self.armed = Some((at, due.is_none()));
+                    self.sleep.as_mut().reset(self.tokio_base + Duration::from_nanos(at));
+                    if coop_free(self.sleep.as_mut(), cx).is_pending() {
+                        break Poll::Pending;
+                    }
+                    tokio_now = self.tokio_now();
+                }
+            }
+        };
+        self.budgets = Some(budgets);
+        decided
+    }
+}
+
+/// Polls without touching the budget that the tasks use.
+fn coop_free<F: Future + ?Sized>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    pin!(coop::unconstrained(future)).poll(cx)
+}
+
+impl Future for Drive {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.engine.context.set(DRIVER);
+        let decided = self.drive(cx);
+        self.engine.context.set(OUTSIDE);
+        decided
+    }
+}
+
+/// Gives polls their share of tokio's cooperative budget.
+///
+/// All our tasks are polled inside one poll of tokio's and would share its one budget. A full poll
+/// runs unconstrained. For a preempted one the budget is set low through the guard that tokio hands
+/// out for I/O that made no progress: dropping such a guard sets the budget back to what it was when
+/// the guard was made, so a guard made at a budget of `n + 1` is a way to set `n`.
+struct Budgets {
+    /// `low[n]` was made at a budget of `n + 1`.
+    low: [Option<coop::RestoreOnPending>; 4],
+}
+
+impl Budgets {
+    /// Uses up this poll's budget, keeping a guard for each of the last four.
+    fn new(cx: &mut Context<'_>) -> Self {
+        let mut recent: [Option<coop::RestoreOnPending>; 4] = [None, None, None, None];
+        while let Poll::Ready(guard) = coop::poll_proceed(cx) {
+            // Keeps what it was made at; drops the oldest without giving anything back.
+            if let Some(old) = recent[3].take() {
+                old.made_progress();
+            }
+            recent.rotate_right(1);
+            recent[0] = Some(guard);
+        }
+        Self { low: recent }
+    }
+
+    /// Polls once; tells whether the budget ended the poll.
+    fn poll(&mut self, future: &mut simurgh_runtime::sim::BoxFuture, budget: Option<u8>, cx: &mut Context<'_>) -> (bool, Poll<()>) {
+        let Some(budget) = budget.map(usize::from).filter(|&budget| self.low[budget].is_some()) else {
+            return (false, coop_free(future.as_mut(), cx));
+        };
+        // Set the budget to n + 1, then make the guard anew, which takes one: n are left.
+        drop(self.low[budget].take());
+        if let Poll::Ready(guard) = coop::poll_proceed(cx) {
+            self.low[budget] = Some(guard);
+        }
+        let polled = future.as_mut().poll(cx);
+        (polled.is_pending() && !coop::has_budget_remaining(), polled)
+    }
+}
+
+/// A task in words.
+pub(crate) fn describe(header: &Header) -> String {
+    format!("{} task {} ({})", header.node().name(), header.number(), header.label())
+}
+
+/// The tasks that are left, in words; at most twelve.
+fn who_waits(core: &Core) -> String {
+    const MOST: usize = 12;
+    let mut names: Vec<String> = core.tasks.iter().map(|task| describe(&task.header)).collect();
+    names.sort_unstable();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{tail}", names.join(", "))
+}
+
+/// The current task, in words.
+pub(crate) fn current_in_words() -> String {
+    Header::with(|header| header.map_or_else(|| format!("node {}", current().0), describe))
+}

@@ -1,0 +1,82 @@
+//! What is due when: the event heap that decides virtual time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Something that will happen at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Due {
+    /// A timer; stale if its generation moved on.
+    Timer { id: u32, generation: u32 },
+    /// The first segments in flight arrive.
+    Arrive { flow: FlowId },
+    /// A sender tries again what a broken link swallowed.
+    Retry { flow: FlowId },
+    /// A blocked sender learns that the reader has read.
+    Window { flow: FlowId },
+    /// A reset reaches one end of a connection.
+    Reset { conn: ConnId, end: u8 },
+    /// A connection request reaches its target.
+    Syn { attempt: u32, generation: u32 },
+    /// Its answer reaches the one who asked.
+    SynAck { attempt: u32, generation: u32 },
+    /// A paused node goes on.
+    Resume { node: u32, generation: u32 },
+    /// A wake from outside the simulation, made part of it.
+    Wake { slot: u32, generation: u32 },
+}
+
+/// A connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnId {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// One direction of a connection, named by the end that sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FlowId {
+    pub(crate) conn: ConnId,
+    pub(crate) from: u8,
+}
+
+/// All that is due, earliest first; what is due at the same moment goes in the order it was added.
+#[derive(Debug, Default)]
+pub(crate) struct Heap {
+    entries: BinaryHeap<Reverse<(u64, u64, Due)>>,
+    sequence: u64,
+}
+
+impl Heap {
+    /// Adds an entry.
+    pub(crate) fn push(&mut self, at: u64, due: Due) {
+        self.sequence += 1;
+        self.entries.push(Reverse((at, self.sequence, due)));
+    }
+
+    /// The earliest entry.
+    pub(crate) fn peek(&self) -> Option<(u64, Due)> {
+        self.entries.peek().map(|Reverse((at, _, due))| (*at, *due))
+    }
+
+    /// Takes the earliest entry.
+    pub(crate) fn pop(&mut self) -> Option<(u64, Due)> {
+        self.entries.pop().map(|Reverse((at, _, due))| (at, due))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn earliest_first_and_equal_times_in_order() {
+        let mut heap = Heap::default();
+        let timer = |id| Due::Timer { id, generation: 0 };
+        for (at, id) in [(5, 1), (3, 2), (5, 0), (3, 9)] {
+            heap.push(at, timer(id));
+        }
+        let order: Vec<_> = std::iter::from_fn(|| heap.pop()).collect();
+        assert_eq!(order, [(3, timer(2)), (3, timer(9)), (5, timer(1)), (5, timer(0))]);
+    }
+}

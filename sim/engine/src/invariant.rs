@@ -1,0 +1,64 @@
+//! Invariants: what must be true of every run, whatever the seed.
+
+use simurgh_runtime::observe::Event;
+
+use crate::trace::Moment;
+
+/// Watches a run through its telemetry events and says when something that must not happen did.
+///
+/// ```
+/// use simurgh_sim::{Invariant, Seen};
+///
+/// /// No connection is counted twice.
+/// #[derive(Default)]
+/// struct CountIsPlausible { open: i64 }
+///
+/// impl Invariant for CountIsPlausible {
+///     fn name(&self) -> &'static str {
+///         "net.count_is_plausible"
+///     }
+///
+///     fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
+///         match seen.event.name {
+///             "net.connection.start" => self.open += 1,
+///             "net.connection.stop" => self.open -= 1,
+///             _ => {}
+///         }
+///         if self.open < 0 { Err(format!("{} connections are open", self.open)) } else { Ok(()) }
+///     }
+/// }
+/// # assert_eq!(CountIsPlausible::default().name(), "net.count_is_plausible");
+/// ```
+pub trait Invariant {
+    /// Its name: area, dot, what holds.
+    fn name(&self) -> &'static str;
+
+    /// A telemetry event of some node. An error ends the run at this very event.
+    fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
+        let _ = seen;
+        Ok(())
+    }
+
+    /// A node's process has ended, by a kill or by itself; what it held in memory is gone.
+    fn node_ended(&mut self, node: &str) {
+        let _ = node;
+    }
+
+    /// The run is over.
+    fn end(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// An event, and where and when it happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The virtual time.
+    pub at: Moment,
+    /// The node's name.
+    pub node: &'a str,
+    /// The number of the task within its node.
+    pub task: u64,
+    /// What happened.
+    pub event: &'a Event<'a>,
+}

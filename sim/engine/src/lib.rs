@@ -1,0 +1,69 @@
+//! The simulator: whole systems, many nodes in one thread, under virtual time, network and
+//! scheduling that are all drawn from one seed. A failing seed replays bit for bit.
+//!
+//! ```no_run
+//! use simurgh_sim::{Kill, Sim};
+//! use std::time::Duration;
+//!
+//! # async fn serve() {}
+//! #[simurgh_sim::test(seeds = 200)]
+//! async fn the_service_comes_back(sim: Sim) {
+//!     let nodes = sim.nodes(3, serve).await?;
+//!     sim.kill(&nodes[1], Kill::Power);
+//!     nodes[1].restart();
+//!     nodes[1].started().await?;
+//! }
+//! ```
+//!
+//! How the parts meet: a [`Profile`] says what a world may be like; a seed draws its physics from
+//! it ([`Draws`]); the engine polls tasks by a strategy and moves virtual time from event to event;
+//! the virtual network carries bytes between nodes; a trace hashes all that happens; [`Invariant`]s
+//! watch. Runs happen in worker processes, also under plain `cargo test` ([`run_test`]); [`main`]
+//! is the command line for a registry of simulations.
+
+#![deny(unsafe_code)] // allowed in `interpose`, with the reason there
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the simulator stands beside the seam: it starts processes and reads the real clock
+
+mod chaos;
+mod command;
+mod core;
+mod disk;
+mod draws;
+mod effects;
+mod engine;
+mod heap;
+mod interpose;
+mod invariant;
+mod net;
+mod node;
+mod physics;
+mod run;
+mod runner;
+mod schedule;
+mod sim;
+mod tasks;
+mod trace;
+mod verdict;
+mod waits;
+mod watch;
+mod worker;
+mod world;
+
+pub use command::{Registry, Simulation, main};
+pub use draws::{Draws, Purpose, Stream};
+pub use effects::{Effect, Effects};
+pub use invariant::{Invariant, Seen};
+pub use node::{Exit, Kill};
+pub use physics::{Faults, Profile, Strategies};
+pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
+pub use runner::run_test;
+pub use schedule::Decision;
+pub use sim::{Ended, Node, Sim};
+pub use simurgh_sim_macros::test;
+pub use trace::{Moment, first_difference};
+pub use verdict::Verdict;
+
+#[doc(hidden)]
+pub use run::Words;
+#[doc(hidden)]
+pub use runner::doctest;

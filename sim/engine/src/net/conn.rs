@@ -1,0 +1,463 @@
+//! One connection: two ends, two flows.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr};
+use std::task::{Poll, Waker};
+
+use super::link::{GIVE_UP_NS, RTO_FIRST_NS, RTO_MAX_NS, segment_latency};
+use crate::core::Core;
+use crate::draws::Stream;
+use crate::effects::Effect;
+use crate::heap::{ConnId, Due, FlowId};
+use crate::trace::{Kind, digest};
+
+/// Bytes that may be under way or unread in one direction, as a small kernel buffer has it.
+const WINDOW: usize = 64 * 1024;
+
+/// A connection between two sockets.
+pub(crate) struct Conn {
+    pub(crate) generation: u32,
+    pub(crate) ends: [End; 2],
+    flows: [Flow; 2],
+    stream: Stream,
+    pair: u64,
+}
+
+/// One socket of a connection.
+pub(crate) struct End {
+    pub(crate) node: u32,
+    pub(crate) addr: SocketAddr,
+    /// Handles that the program holds; more than one after a split.
+    pub(crate) handles: u8,
+    /// The socket exists: held by the program, or waiting to be accepted.
+    pub(crate) open: bool,
+    /// Counted among the file handles of its process.
+    pub(crate) counted: bool,
+    /// The connection is over for this end, by a reset or a time-out.
+    gone: bool,
+    /// The error that the next call returns.
+    error: Option<ErrorKind>,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    read_shut: bool,
+    write_shut: bool,
+    pub(crate) nodelay: bool,
+    pub(crate) zero_linger: bool,
+}
+
+/// One direction.
+#[derive(Default)]
+struct Flow {
+    /// What was written and not yet read: first what has arrived, then what is in flight.
+    bytes: VecDeque<u8>,
+    arrived: usize,
+    segments: VecDeque<Segment>,
+    last_at: u64,
+    /// Room taken in the window, as the sender knows it.
+    used: usize,
+    /// What the reader has read since the sender last learned of it, and when.
+    freed: usize,
+    freed_at: u64,
+    armed: bool,
+    window_armed: bool,
+    /// Since when the way is known to be cut, and the wait before the next try.
+    blocked_since: Option<u64>,
+    rto: u64,
+    fin_arrived: bool,
+    /// The sending machine is off: nothing is sent again.
+    orphaned: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Segment {
+    at: u64,
+    len: usize,
+    fin: bool,
+}
+
+impl End {
+    pub(crate) fn new(node: u32, addr: SocketAddr, handles: u8) -> Self {
+        Self {
+            node,
+            addr,
+            handles,
+            open: true,
+            counted: handles > 0,
+            gone: false,
+            error: None,
+            reader: None,
+            writer: None,
+            read_shut: false,
+            write_shut: false,
+            nodelay: false,
+            zero_linger: false,
+        }
+    }
+}
+
+impl Conn {
+    pub(crate) fn new(generation: u32, ends: [End; 2], stream: Stream, pair: u64) -> Self {
+        Self { generation, ends, flows: [Flow::default(), Flow::default()], stream, pair }
+    }
+
+    fn is_local(&self) -> bool {
+        self.ends[0].node == self.ends[1].node
+    }
+}
+
+impl Core {
+    /// The connection, if it still is the one meant.
+    pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
+        self.conns.get_mut(id.index as usize).filter(|conn| conn.generation == id.generation)
+    }
+
+    /// Writes what fits.
+    pub(crate) fn write(&mut self, id: ConnId, end: u8, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>> {
+        let split = self.physics.split;
+        let Some(conn) = self.conn(id) else { return Poll::Ready(Err(ErrorKind::BrokenPipe.into())) };
+        let me = &mut conn.ends[end as usize];
+        if let Some(error) = me.error.take() {
+            return Poll::Ready(Err(error.into()));
+        }
+        if me.gone || me.write_shut {
+            return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+        }
+        if from.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let room = WINDOW - conn.flows[end as usize].used;
+        if room == 0 {
+            me.writer = Some(waker.clone());
+            self.arm_window(FlowId { conn: id, from: end });
+            return Poll::Pending;
+        }
+        let fits = room.min(from.len());
+        let len = if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
+        conn.flows[end as usize].bytes.extend(&from[..len]);
+        conn.flows[end as usize].used += len;
+        if len < fits {
+            self.effects.add(Effect::SplitWrite);
+        }
+        self.record_here(Kind::Write, digest(&from[..len]), len as u64, || format!("{len} bytes on {}", Name(id, end)));
+        self.send(FlowId { conn: id, from: end }, len, false);
+        Poll::Ready(Ok(len))
+    }
+
+    /// Reads what has arrived.
+    pub(crate) fn read(&mut self, id: ConnId, end: u8, into: &mut [u8], waker: &Waker) -> Poll<io::Result<usize>> {
+        let split = self.physics.split;
+        if self.readable(id, end, waker).is_pending() {
+            return Poll::Pending;
+        }
+        let Some(conn) = self.conn(id) else { return Poll::Ready(Err(ErrorKind::ConnectionReset.into())) };
+        if conn.flows[1 - end as usize].arrived == 0 || conn.ends[end as usize].read_shut {
+            return Poll::Ready(conn.ends[end as usize].error.take().map_or(Ok(0), |error| Err(error.into())));
+        }
+        let now = self.now;
+        let conn = self.conn(id).expect("it was readable");
+        let flow = &mut conn.flows[1 - end as usize];
+        let fits = flow.arrived.min(into.len());
+        let len = if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
+        let (front, back) = flow.bytes.as_slices();
+        let from_front = front.len().min(len);
+        into[..from_front].copy_from_slice(&front[..from_front]);
+        into[from_front..len].copy_from_slice(&back[..len - from_front]);
+        flow.bytes.drain(..len);
+        flow.arrived -= len;
+        flow.freed += len;
+        flow.freed_at = now;
+        if flow.bytes.is_empty() && flow.bytes.capacity() > 4096 {
+            flow.bytes = VecDeque::new(); // an idle connection keeps no buffer
+        }
+        let writer_waits = conn.ends[1 - end as usize].writer.is_some();
+        if len < fits {
+            self.effects.add(Effect::SplitRead);
+        }
+        if writer_waits {
+            self.arm_window(FlowId { conn: id, from: 1 - end });
+        }
+        self.record_here(Kind::Read, digest(&into[..len]), len as u64, || format!("{len} bytes on {}", Name(id, end)));
+        Poll::Ready(Ok(len))
+    }
+
+    /// Ready once a read would not wait: there are bytes, an error or the end.
+    pub(crate) fn readable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
+        let Some(conn) = self.conn(id) else { return Poll::Ready(()) };
+        let flow = &conn.flows[1 - end as usize];
+        let me = &mut conn.ends[end as usize];
+        if flow.arrived > 0 || flow.fin_arrived || me.error.is_some() || me.read_shut || me.gone {
+            return Poll::Ready(());
+        }
+        me.reader = Some(waker.clone());
+        Poll::Pending
+    }
+
+    /// Whether a write would not wait.
+    pub(crate) fn writable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
+        let Some(conn) = self.conn(id) else { return Poll::Ready(()) };
+        let me = &mut conn.ends[end as usize];
+        if me.gone || me.write_shut || me.error.is_some() || conn.flows[end as usize].used < WINDOW {
+            return Poll::Ready(());
+        }
+        me.writer = Some(waker.clone());
+        self.arm_window(FlowId { conn: id, from: end });
+        Poll::Pending
+    }
+
+    /// Closes one direction or both, as `shutdown(2)`.
+    pub(crate) fn shutdown(&mut self, id: ConnId, end: u8, how: Shutdown) -> io::Result<()> {
+        let Some(conn) = self.conn(id) else { return Err(ErrorKind::NotConnected.into()) };
+        let me = &mut conn.ends[end as usize];
+        if me.gone {
+            return Err(ErrorKind::NotConnected.into());
+        }
+        let reader = if how == Shutdown::Write { None } else { me.read_shut = true; me.reader.take() };
+        self.wakes.extend(reader);
+        if how != Shutdown::Read {
+            self.send_fin(id, end);
+        }
+        Ok(())
+    }
+
+    /// The program let go of one handle.
+    pub(crate) fn close_handle(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        let me = &mut conn.ends[end as usize];
+        me.handles = me.handles.saturating_sub(1);
+        if me.handles == 0 && me.open {
+            self.close(id, end);
+        }
+    }
+
+    /// Closes an end as the kernel does: with a reset if bytes are unread, else with a FIN.
+    pub(crate) fn close(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        let abort = conn.ends[end as usize].zero_linger || conn.flows[1 - end as usize].arrived > 0;
+        if abort {
+            self.abort(id, end);
+        } else {
+            self.send_fin(id, end);
+            self.detach(id, end);
+        }
+    }
+
+    /// Ends a connection from one side with a reset.
+    pub(crate) fn abort(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        if !conn.ends[end as usize].gone {
+            conn.ends[end as usize].gone = true;
+            self.send_reset(id, 1 - end);
+        }
+        self.detach(id, end);
+    }
+
+    /// The socket of one end is no more, whatever still travels. `silent`: its machine is off.
+    pub(crate) fn vanish(&mut self, id: ConnId, end: u8) {
+        if let Some(conn) = self.conn(id) {
+            conn.ends[end as usize].gone = true;
+            conn.flows[end as usize].orphaned = true;
+            self.detach(id, end);
+        }
+    }
+
+    fn detach(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        let me = &mut conn.ends[end as usize];
+        (me.open, me.handles, me.reader, me.writer) = (false, 0, None, None);
+        let (node, counted) = (me.node, std::mem::take(&mut me.counted));
+        let over = conn.ends.iter().all(|end| !end.open);
+        if counted {
+            self.release_handle(node);
+        }
+        self.nodes[node as usize].conns.remove(&(id, end));
+        if over {
+            self.conns.remove(id.index as usize);
+        }
+    }
+
+    fn send_fin(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        let me = &mut conn.ends[end as usize];
+        if me.write_shut || me.gone {
+            return;
+        }
+        me.write_shut = true;
+        self.record_here(Kind::Fin, u64::from(id.index), u64::from(end), || format!("on {}", Name(id, end)));
+        self.send(FlowId { conn: id, from: end }, 0, true);
+    }
+
+    /// Puts a segment on its way.
+    fn send(&mut self, flow: FlowId, len: usize, fin: bool) {
+        // By field: the connection, the physics and the counters are used at once.
+        let conn = &mut self.conns[flow.conn.index as usize];
+        debug_assert_eq!(conn.generation, flow.conn.generation, "the caller holds the connection");
+        let local = conn.is_local();
+        let at = self.now + segment_latency(&self.physics, &mut self.effects, &mut conn.stream, conn.pair, local);
+        let state = &mut conn.flows[flow.from as usize];
+        let at = at.max(state.last_at);
+        state.last_at = at;
+        state.segments.push_back(Segment { at, len, fin });
+        if !state.armed {
+            state.armed = true;
+            self.heap.push(at, Due::Arrive { flow });
+        }
+    }
+
+    /// A reset travels to one end.
+    fn send_reset(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        if !conn.ends[end as usize].open {
+            return;
+        }
+        let (pair, local) = (conn.pair, conn.is_local());
+        let latency = if local { pair } else { pair + self.reset_latency() };
+        self.heap.push(self.now + latency, Due::Reset { conn: id, end });
+    }
+
+    /// Both ends are reset at once, as by something between them.
+    pub(crate) fn reset_both(&mut self, id: ConnId) {
+        for end in 0..2 {
+            self.heap.push(self.now, Due::Reset { conn: id, end });
+        }
+        self.effects.add(Effect::Reset);
+    }
+
+    /// A reset reaches an end: what is in flight is lost, what has arrived can still be read.
+    pub(crate) fn on_reset(&mut self, id: ConnId, end: u8) {
+        let Some(conn) = self.conn(id) else { return };
+        let (node, peer) = (conn.ends[end as usize].node, conn.ends[1 - end as usize].node);
+        if conn.ends[end as usize].gone || (node != peer && !self.passes(peer, node)) {
+            return;
+        }
+        self.fail_end(id, end, ErrorKind::ConnectionReset);
+        self.record(node, 0, Kind::Reset, u64::from(id.index), u64::from(end), || format!("on {}", Name(id, end)));
+    }
+
+    fn fail_end(&mut self, id: ConnId, end: u8, error: ErrorKind) {
+        let Some(conn) = self.conn(id) else { return };
+        let flow = &mut conn.flows[1 - end as usize];
+        flow.segments.clear();
+        flow.bytes.truncate(flow.arrived);
+        let me = &mut conn.ends[end as usize];
+        me.gone = true;
+        me.error = Some(error);
+        let (reader, writer) = (me.reader.take(), me.writer.take());
+        self.wakes.extend(reader);
+        self.wakes.extend(writer);
+    }
+
+    /// The first segments of a flow are due.
+    pub(crate) fn on_arrive(&mut self, id: FlowId) {
+        let Some(conn) = self.conn(id.conn) else { return };
+        conn.flows[id.from as usize].armed = false;
+        if conn.flows[id.from as usize].segments.is_empty() {
+            return;
+        }
+        let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
+        if from != to && !self.passes(from, to) {
+            self.try_later(id, RTO_FIRST_NS);
+            return;
+        }
+        self.deliver(id, to);
+    }
+
+    /// A sender tries again.
+    pub(crate) fn on_retry(&mut self, id: FlowId) {
+        let now = self.now;
+        let Some(conn) = self.conn(id.conn) else { return };
+        let flow = &mut conn.flows[id.from as usize];
+        flow.armed = false;
+        let (rto, since) = (flow.rto, flow.blocked_since.unwrap_or(now));
+        let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
+        if conn.flows[id.from as usize].orphaned || conn.flows[id.from as usize].segments.is_empty() {
+            conn.flows[id.from as usize].segments.clear();
+        } else if self.passes(from, to) {
+            let flow = &mut self.conn(id.conn).expect("checked above").flows[id.from as usize];
+            flow.blocked_since = None;
+            self.deliver(id, to);
+        } else if now - since >= GIVE_UP_NS {
+            self.fail_end(id.conn, id.from, ErrorKind::TimedOut);
+        } else {
+            self.try_later(id, (rto * 2).min(RTO_MAX_NS));
+        }
+    }
+
+    fn try_later(&mut self, id: FlowId, rto: u64) {
+        let now = self.now;
+        let flow = &mut self.conn(id.conn).expect("the caller holds the connection").flows[id.from as usize];
+        flow.blocked_since.get_or_insert(now);
+        flow.rto = rto;
+        flow.armed = true;
+        self.heap.push(now + rto, Due::Retry { flow: id });
+    }
+
+    /// Hands over all segments that are due.
+    fn deliver(&mut self, id: FlowId, to: u32) {
+        let now = self.now;
+        let conn = self.conn(id.conn).expect("the caller holds the connection");
+        let flow = &mut conn.flows[id.from as usize];
+        let mut len = 0;
+        while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now) {
+            flow.segments.pop_front();
+            len += segment.len;
+            flow.fin_arrived |= segment.fin;
+        }
+        flow.arrived += len;
+        let fin = flow.fin_arrived;
+        let next = flow.segments.front().map(|segment| segment.at);
+        flow.armed = next.is_some();
+        let receiver = &mut conn.ends[1 - id.from as usize];
+        let (open, reader) = (receiver.open, receiver.reader.take());
+        if let Some(at) = next {
+            self.heap.push(at, Due::Arrive { flow: id });
+        }
+        self.wakes.extend(reader);
+        self.record(to, 0, Kind::Arrive, u64::from(id.conn.index), (len as u64) << 1 | u64::from(fin), || {
+            let end = if fin { " and the end" } else { "" };
+            format!("{len} bytes{end} on {}", Name(id.conn, 1 - id.from))
+        });
+        if !open && len > 0 {
+            // Nobody is there to read it: the kernel answers with a reset.
+            self.send_reset(id.conn, id.from);
+        }
+    }
+
+    /// Makes the sender learn, one latency from now, what the reader has read.
+    fn arm_window(&mut self, id: FlowId) {
+        let latest = self.now;
+        let conn = self.conn(id.conn).expect("the caller holds the connection");
+        let latency = conn.pair + if conn.is_local() { 0 } else { 500_000 };
+        let flow = &mut conn.flows[id.from as usize];
+        if flow.freed > 0 && !flow.window_armed {
+            flow.window_armed = true;
+            let at = latest.max(flow.freed_at + latency);
+            self.heap.push(at, Due::Window { flow: id });
+        }
+    }
+
+    /// The news of what was read reaches the sender.
+    pub(crate) fn on_window(&mut self, id: FlowId) {
+        let Some(conn) = self.conn(id.conn) else { return };
+        let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
+        if from != to && !self.passes(to, from) {
+            self.heap.push(self.now + RTO_FIRST_NS, Due::Window { flow: id });
+            return;
+        }
+        let conn = self.conn(id.conn).expect("checked above");
+        let flow = &mut conn.flows[id.from as usize];
+        flow.window_armed = false;
+        flow.used -= std::mem::take(&mut flow.freed);
+        let writer = conn.ends[id.from as usize].writer.take();
+        self.wakes.extend(writer);
+    }
+}
+
+/// A connection's end, in words.
+pub(crate) struct Name(pub(crate) ConnId, pub(crate) u8);
+
+impl std::fmt::Display for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "connection {}.{} {}", self.0.index, self.0.generation, if self.1 == 0 { "client" } else { "server" })
+    }
+}

@@ -1,0 +1,304 @@
+//! Listening, connecting, accepting.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Poll, Waker};
+
+use super::conn::{Conn, End};
+use super::link::segment_latency;
+use crate::core::Core;
+use crate::draws::Purpose;
+use crate::effects::Effect;
+use crate::heap::{ConnId, Due};
+use crate::trace::{Kind, mix};
+
+/// First wait before a connection request is repeated, as Linux has it; then doubled.
+const SYN_RETRY_NS: u64 = 1_000_000_000;
+/// Repetitions before the request fails (Linux: 6, about two minutes).
+const SYN_TRIES: u32 = 7;
+/// Most connections that may wait to be accepted, whatever the program asks for.
+const BACKLOG_MAX: u32 = 4096;
+const EPHEMERAL_FIRST: u16 = 32_768;
+
+/// A listening socket.
+pub(crate) struct Listening {
+    pub(crate) generation: u32,
+    pub(crate) node: u32,
+    pub(crate) addr: SocketAddr,
+    backlog: usize,
+    queue: VecDeque<ConnId>,
+    acceptor: Option<Waker>,
+}
+
+/// A connection being made.
+pub(crate) struct Attempt {
+    pub(crate) generation: u32,
+    node: u32,
+    local: SocketAddr,
+    to: SocketAddr,
+    target: Option<u32>,
+    tries: u32,
+    entity: u64,
+    state: Asking,
+    waker: Option<Waker>,
+}
+
+/// How far a connection request is.
+enum Asking {
+    /// The process had no file handle for it.
+    NoHandle,
+    /// On its way to the target.
+    Asked,
+    /// The target has answered; the answer is on its way back.
+    Answered(Result<ConnId, ErrorKind>),
+    /// The answer is here.
+    Known(Result<ConnId, ErrorKind>),
+}
+
+impl Core {
+    /// Listens on an address of a node.
+    pub(crate) fn listen(&mut self, node: u32, addr: SocketAddr, backlog: u32) -> io::Result<(u32, u32)> {
+        let ip = self.nodes[node as usize].ip;
+        if !addr.ip().is_unspecified() && !addr.ip().is_loopback() && addr.ip() != ip {
+            return Err(ErrorKind::AddrNotAvailable.into());
+        }
+        let port = if addr.port() == 0 { self.free_port(node) } else { addr.port() };
+        if self.ports.contains_key(&(node, port)) {
+            return Err(ErrorKind::AddrInUse.into());
+        }
+        self.take_handle(node)?;
+        let addr = SocketAddr::new(addr.ip(), port);
+        let generation = self.next_generation();
+        let backlog = backlog.clamp(1, BACKLOG_MAX) as usize;
+        let listening = Listening { generation, node, addr, backlog, queue: VecDeque::new(), acceptor: None };
+        let index = self.listeners.insert(listening) as u32;
+        self.ports.insert((node, port), index);
+        self.nodes[node as usize].listeners.insert(index);
+        self.record_here(Kind::Listen, u64::from(port), 0, || format!("on {addr}"));
+        Ok((index, generation))
+    }
+
+    fn listening(&mut self, index: u32, generation: u32) -> Option<&mut Listening> {
+        self.listeners.get_mut(index as usize).filter(|listening| listening.generation == generation)
+    }
+
+    /// Where a listener listens.
+    pub(crate) fn listening_addr(&mut self, index: u32, generation: u32) -> io::Result<SocketAddr> {
+        self.listening(index, generation).map(|listening| listening.addr).ok_or(ErrorKind::NotConnected.into())
+    }
+
+    /// Takes the next connection from a listener's queue.
+    pub(crate) fn accept(&mut self, index: u32, generation: u32, waker: &Waker) -> Poll<io::Result<(ConnId, SocketAddr)>> {
+        loop {
+            let Some(listening) = self.listening(index, generation) else {
+                return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+            };
+            let node = listening.node;
+            let Some(id) = listening.queue.front().copied() else {
+                listening.acceptor = Some(waker.clone());
+                return Poll::Pending;
+            };
+            if let Err(error) = self.take_handle(node) {
+                return Poll::Ready(Err(error));
+            }
+            if let Some(listening) = self.listening(index, generation) {
+                listening.queue.pop_front();
+            }
+            let Some(conn) = self.conn(id) else {
+                self.release_handle(node);
+                continue;
+            };
+            let me = &mut conn.ends[1];
+            (me.handles, me.counted) = (1, true);
+            let peer = conn.ends[0].addr;
+            self.record_here(Kind::Accept, u64::from(id.index), 0, || format!("connection {} from {peer}", id.index));
+            return Poll::Ready(Ok((id, peer)));
+        }
+    }
+
+    /// Closes a listener; connections that nobody accepted are reset.
+    pub(crate) fn close_listener(&mut self, index: u32, generation: u32) {
+        let Some(listening) = self.listening(index, generation) else { return };
+        let (node, port) = (listening.node, listening.addr.port());
+        let waiting = std::mem::take(&mut listening.queue);
+        self.listeners.remove(index as usize);
+        self.ports.remove(&(node, port));
+        self.nodes[node as usize].listeners.remove(&index);
+        self.release_handle(node);
+        for id in waiting {
+            if self.nodes[node as usize].powered {
+                self.abort(id, 1);
+            } else {
+                self.vanish(id, 1);
+            }
+        }
+    }
+
+    /// Begins to connect.
+    pub(crate) fn connect(&mut self, node: u32, to: SocketAddr) -> (u32, u32) {
+        let generation = self.next_generation();
+        let target = if to.ip().is_loopback() { Some(node) } else { self.node_at(to.ip()) };
+        let me = &mut self.nodes[node as usize];
+        me.connects += 1;
+        let entity = mix(me.entity, me.connects);
+        let ip = if to.ip().is_loopback() { to.ip() } else { me.ip };
+        let local = SocketAddr::new(ip, self.free_port(node));
+        let refused = self.take_handle(node).is_err();
+        let state = if refused { Asking::NoHandle } else { Asking::Asked };
+        let attempt = Attempt { generation, node, local, to, target, tries: 0, entity, state, waker: None };
+        let index = self.attempts.insert(attempt) as u32;
+        self.record_here(Kind::Connect, u64::from(to.port()), entity, || format!("to {to}"));
+        if !refused {
+            let latency = self.syn_latency(node, target, entity);
+            self.heap.push(self.now + latency, Due::Syn { attempt: index, generation });
+        }
+        (index, generation)
+    }
+
+    fn attempt(&mut self, index: u32, generation: u32) -> Option<&mut Attempt> {
+        self.attempts.get_mut(index as usize).filter(|attempt| attempt.generation == generation)
+    }
+
+    /// The answer to a connection request, once it is there.
+    pub(crate) fn poll_connect(&mut self, index: u32, generation: u32, waker: &Waker) -> Poll<io::Result<ConnId>> {
+        let Some(attempt) = self.attempt(index, generation) else {
+            return Poll::Ready(Err(ErrorKind::NotConnected.into()));
+        };
+        let node = attempt.node;
+        let answer = match &attempt.state {
+            Asking::NoHandle => Err(emfile()),
+            Asking::Known(Ok(id)) => Ok(*id),
+            Asking::Known(Err(kind)) => {
+                let kind = *kind;
+                self.release_handle(node);
+                Err(kind.into())
+            }
+            Asking::Asked | Asking::Answered(_) => {
+                attempt.waker = Some(waker.clone());
+                return Poll::Pending;
+            }
+        };
+        self.attempts.remove(index as usize);
+        Poll::Ready(answer)
+    }
+
+    /// The program no longer waits for the answer.
+    pub(crate) fn give_up(&mut self, index: u32, generation: u32) {
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let node = attempt.node;
+        match self.attempts.remove(index as usize).state {
+            Asking::NoHandle => {}
+            Asking::Answered(Ok(id)) | Asking::Known(Ok(id)) => self.abort(id, 0),
+            Asking::Asked | Asking::Answered(Err(_)) | Asking::Known(Err(_)) => self.release_handle(node),
+        }
+    }
+
+    /// A connection request reaches its target, or not.
+    pub(crate) fn on_syn(&mut self, index: u32, generation: u32) {
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let (node, to, local, target, entity) =
+            (attempt.node, attempt.to, attempt.local, attempt.target, attempt.entity);
+        let reached = target.filter(|&target| node == target || (self.passes(node, target) && self.passes(target, node)));
+        let Some(target) = reached else { return self.syn_later(index, generation) };
+        let listener = self.ports.get(&(target, to.port())).copied().filter(|&listener| {
+            let bound = self.listeners[listener as usize].addr.ip();
+            bound.is_unspecified() || bound == to.ip()
+        });
+        let latency = self.syn_latency(node, Some(target), entity);
+        let Some(listener) = listener else {
+            self.record(target, 0, Kind::Refused, u64::from(to.port()), entity, || format!("nobody listens on {to}"));
+            let attempt = self.attempt(index, generation).expect("checked above");
+            attempt.state = Asking::Answered(Err(ErrorKind::ConnectionRefused));
+            self.heap.push(self.now + latency, Due::SynAck { attempt: index, generation });
+            return;
+        };
+        if self.listeners[listener as usize].queue.len() >= self.listeners[listener as usize].backlog {
+            return self.syn_later(index, generation);
+        }
+        let pair = self.pair_latency(node, target);
+        let stream = self.draws.stream(Purpose::Net, entity);
+        let server_addr = SocketAddr::new(if to.ip().is_loopback() { to.ip() } else { self.nodes[target as usize].ip }, to.port());
+        let ends = [End::new(node, local, 1), End::new(target, server_addr, 0)];
+        let conn_generation = self.next_generation();
+        let conn = Conn::new(conn_generation, ends, stream, pair);
+        let id = ConnId { index: self.conns.insert(conn) as u32, generation: conn_generation };
+        self.nodes[node as usize].conns.insert((id, 0));
+        self.nodes[target as usize].conns.insert((id, 1));
+        let listening = &mut self.listeners[listener as usize];
+        listening.queue.push_back(id);
+        let acceptor = listening.acceptor.take();
+        self.wakes.extend(acceptor);
+        self.attempt(index, generation).expect("checked above").state = Asking::Answered(Ok(id));
+        self.heap.push(self.now + latency, Due::SynAck { attempt: index, generation });
+    }
+
+    fn syn_later(&mut self, index: u32, generation: u32) {
+        let now = self.now;
+        let attempt = self.attempt(index, generation).expect("the caller holds the attempt");
+        attempt.tries += 1;
+        if attempt.tries < SYN_TRIES {
+            let wait = SYN_RETRY_NS << (attempt.tries - 1);
+            self.heap.push(now + wait, Due::Syn { attempt: index, generation });
+        } else {
+            attempt.state = Asking::Answered(Err(ErrorKind::TimedOut));
+            self.on_syn_ack(index, generation);
+        }
+    }
+
+    /// The answer to a connection request arrives.
+    pub(crate) fn on_syn_ack(&mut self, index: u32, generation: u32) {
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        if let Asking::Answered(answer) = attempt.state {
+            attempt.state = Asking::Known(answer);
+        }
+        let waker = attempt.waker.take();
+        self.wakes.extend(waker);
+    }
+
+    fn syn_latency(&mut self, node: u32, target: Option<u32>, entity: u64) -> u64 {
+        let Some(target) = target else { return 0 };
+        let pair = self.pair_latency(node, target);
+        let mut stream = self.draws.stream(Purpose::Net, mix(entity, 1));
+        segment_latency(&self.physics, &mut self.effects, &mut stream, pair, node == target)
+    }
+
+    /// The node with this address.
+    fn node_at(&self, ip: IpAddr) -> Option<u32> {
+        self.nodes.iter().position(|node| node.ip == ip).map(|index| index as u32)
+    }
+
+    /// A port that nothing on the node uses.
+    fn free_port(&mut self, node: u32) -> u16 {
+        loop {
+            let next = &mut self.nodes[node as usize].next_port;
+            *next = if *next < EPHEMERAL_FIRST || *next >= 60_999 { EPHEMERAL_FIRST } else { *next + 1 };
+            let port = *next;
+            if !self.ports.contains_key(&(node, port)) {
+                return port;
+            }
+        }
+    }
+
+    /// Counts a file handle of a process, if it may have one more.
+    pub(crate) fn take_handle(&mut self, node: u32) -> io::Result<()> {
+        let state = &mut self.nodes[node as usize];
+        if state.handles >= state.handles_max {
+            self.effects.add(Effect::Emfile);
+            return Err(emfile());
+        }
+        state.handles += 1;
+        Ok(())
+    }
+
+    /// Counts a file handle less.
+    pub(crate) fn release_handle(&mut self, node: u32) {
+        let handles = &mut self.nodes[node as usize].handles;
+        *handles = handles.saturating_sub(1);
+    }
+}
+
+/// "Too many open files", as the kernel says it.
+pub(crate) fn emfile() -> io::Error {
+    io::Error::from_raw_os_error(libc::EMFILE)
+}

@@ -1,0 +1,269 @@
+//! The physics of one run: how its links, sockets and schedule behave, resolved from a [`Profile`]
+//! and the seed before anything starts.
+
+use crate::draws::{Draws, Purpose, Stream};
+
+const US: u64 = 1_000;
+const MS: u64 = 1_000_000;
+
+/// What a run's world may be like; each seed draws its own [`Physics`] from it.
+///
+/// A profile is one explicit struct: probabilities are shares of 1, times are nanoseconds unless the
+/// name says otherwise. [`Profile::nasty`] is the default of every simulation, [`Profile::calm`] is
+/// the world without faults.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Chance that a family of faults is left out of a seed (swarm testing).
+    pub omit: f64,
+    /// Highest share of segments lost once (each loss delays by a retransmission).
+    pub loss_max: f64,
+    /// Highest latency constant that a pair of nodes draws once.
+    pub pair_latency_max_ns: u64,
+    /// Highest share of reads and writes that are cut short.
+    pub split_max: f64,
+    /// Highest share of polls in which an await that is ready is made to wait.
+    pub preempt_max: f64,
+    /// Whether latency varies; else every segment takes one millisecond.
+    pub latency_varies: bool,
+    /// Which strategies a seed may draw.
+    pub strategies: Strategies,
+    /// Chance that buggify is on in a seed.
+    pub buggify: f64,
+    /// Faults that [`crate::Sim::chaos`] may cause.
+    pub faults: Faults,
+}
+
+/// Which faults of nodes and links may happen, as the mean time between two of a kind (0: never).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Faults {
+    /// A process dies; its kernel resets the connections.
+    pub crash_every_ns: u64,
+    /// A machine loses power: silence.
+    pub power_every_ns: u64,
+    /// A process is stopped for a while, as by SIGSTOP.
+    pub pause_every_ns: u64,
+    /// Two groups of nodes cannot reach each other.
+    pub partition_every_ns: u64,
+    /// One direction between two nodes is cut.
+    pub one_way_every_ns: u64,
+    /// One connection is reset.
+    pub reset_every_ns: u64,
+    /// A process is out of file handles for a while.
+    pub emfile_every_ns: u64,
+    /// How long a fault lasts, at least and at most.
+    pub hold_ns: (u64, u64),
+}
+
+/// Which scheduling strategies a seed may draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategies {
+    /// Any task that is ready may be next, or priorities with a few changes; drawn per seed.
+    Any,
+    /// First come, first served.
+    FifoOnly,
+    /// Only uniformly random.
+    RandomOnly,
+    /// Only by priorities that change at a few random points (PCT).
+    PctOnly,
+}
+
+impl Profile {
+    /// The default: every fault kind that the engine knows, each left out of some seeds.
+    pub fn nasty() -> Self {
+        Self {
+            omit: 0.3,
+            loss_max: 0.05,
+            pair_latency_max_ns: 20 * MS,
+            split_max: 0.5,
+            preempt_max: 0.2,
+            latency_varies: true,
+            strategies: Strategies::Any,
+            buggify: 0.5,
+            faults: Faults {
+                crash_every_ns: 4_000 * MS,
+                power_every_ns: 6_000 * MS,
+                pause_every_ns: 5_000 * MS,
+                partition_every_ns: 4_000 * MS,
+                one_way_every_ns: 5_000 * MS,
+                reset_every_ns: 300 * MS,
+                emfile_every_ns: 3_000 * MS,
+                hold_ns: (50 * MS, 2_000 * MS),
+            },
+        }
+    }
+
+    /// No faults: fixed latency, whole reads and writes, first come first served, unlimited handles.
+    pub fn calm() -> Self {
+        Self {
+            omit: 0.0,
+            loss_max: 0.0,
+            pair_latency_max_ns: 0,
+            split_max: 0.0,
+            preempt_max: 0.0,
+            latency_varies: false,
+            strategies: Strategies::FifoOnly,
+            buggify: 0.0,
+            faults: Faults::none(),
+        }
+    }
+
+    /// The same without node faults, partitions and resets: for code that is not meant to survive them.
+    pub fn without_faults(mut self) -> Self {
+        self.faults = Faults::none();
+        self
+    }
+}
+
+impl Faults {
+    /// None at all.
+    pub fn none() -> Self {
+        Self {
+            crash_every_ns: 0,
+            power_every_ns: 0,
+            pause_every_ns: 0,
+            partition_every_ns: 0,
+            one_way_every_ns: 0,
+            reset_every_ns: 0,
+            emfile_every_ns: 0,
+            hold_ns: (50 * MS, 2_000 * MS),
+        }
+    }
+}
+
+/// What a seed drew from its profile.
+#[derive(Debug, Clone)]
+pub(crate) struct Physics {
+    pub(crate) latency: Latency,
+    pub(crate) loss: f64,
+    pub(crate) pair_latency_max_ns: u64,
+    pub(crate) split: f64,
+    pub(crate) preempt: f64,
+    pub(crate) buggify: bool,
+    pub(crate) faults: Faults,
+    pub(crate) schedule: Schedule,
+}
+
+/// The scheduling strategy of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Schedule {
+    Fifo,
+    Random,
+    /// Priorities, with `depth - 1` changes among the first `length` polls.
+    Pct {
+        depth: u32,
+        length: u64,
+    },
+    /// First come first served, but for the decisions given.
+    Replay,
+}
+
+/// How long a segment takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Latency {
+    Fixed(u64),
+    Uniform(u64, u64),
+    /// A least time and a mean on top.
+    Exponential(u64, u64),
+    /// Mostly up to the first, sometimes (share of 1) up to the second.
+    Bimodal(u64, u64, f64),
+}
+
+impl Latency {
+    /// One segment's time.
+    pub(crate) fn draw(self, stream: &mut Stream) -> u64 {
+        match self {
+            Latency::Fixed(ns) => ns,
+            Latency::Uniform(low, high) => stream.between(low, high),
+            Latency::Exponential(least, mean) => {
+                // Cut at ten means: a tail without end would only slow the run down.
+                let factor = -(1.0 - stream.unit()).ln();
+                least + (mean as f64 * factor.min(10.0)) as u64
+            }
+            Latency::Bimodal(fast, slow, share) => {
+                let most = if stream.chance(share) { slow } else { fast };
+                stream.between(most / 4, most)
+            }
+        }
+    }
+}
+
+impl Physics {
+    /// Resolves `profile` for a seed.
+    pub(crate) fn draw(profile: &Profile, draws: &Draws) -> Self {
+        // One entity per family: to leave one out moves no other.
+        let family = |number| draws.stream(Purpose::Topology, number);
+        let on = |number| !family(number).chance(profile.omit);
+        let share = |number, most: f64| if on(number) { most * family(100 + number).unit() } else { 0.0 };
+        let faults = &profile.faults;
+        let every = |number, mean: u64| if on(number) { mean } else { 0 };
+        Self {
+            latency: if profile.latency_varies { draw_latency(&mut family(1)) } else { Latency::Fixed(MS) },
+            loss: share(2, profile.loss_max),
+            pair_latency_max_ns: if on(3) { profile.pair_latency_max_ns } else { 0 },
+            split: share(4, profile.split_max),
+            preempt: share(5, profile.preempt_max),
+            buggify: family(6).chance(profile.buggify),
+            schedule: draw_schedule(profile.strategies, &mut family(7)),
+            faults: Faults {
+                crash_every_ns: every(10, faults.crash_every_ns),
+                power_every_ns: every(11, faults.power_every_ns),
+                pause_every_ns: every(12, faults.pause_every_ns),
+                partition_every_ns: every(13, faults.partition_every_ns),
+                one_way_every_ns: every(14, faults.one_way_every_ns),
+                reset_every_ns: every(15, faults.reset_every_ns),
+                emfile_every_ns: every(16, faults.emfile_every_ns),
+                hold_ns: faults.hold_ns,
+            },
+        }
+    }
+}
+
+fn draw_latency(stream: &mut Stream) -> Latency {
+    match stream.below(4) {
+        0 => Latency::Fixed(stream.between(50 * US, 2 * MS)),
+        1 => Latency::Uniform(100 * US, stream.between(MS, 10 * MS)),
+        2 => Latency::Exponential(100 * US, stream.between(200 * US, 5 * MS)),
+        _ => Latency::Bimodal(2 * MS, 200 * MS, 0.01),
+    }
+}
+
+fn draw_schedule(strategies: Strategies, stream: &mut Stream) -> Schedule {
+    let pct = |stream: &mut Stream| Schedule::Pct {
+        depth: stream.between(1, 4) as u32,
+        // The length of a run is not known beforehand: its order of magnitude is drawn.
+        length: 1 << stream.between(7, 15),
+    };
+    match strategies {
+        Strategies::FifoOnly => Schedule::Fifo,
+        Strategies::RandomOnly => Schedule::Random,
+        Strategies::PctOnly => pct(stream),
+        Strategies::Any if stream.chance(0.3) => pct(stream),
+        Strategies::Any => Schedule::Random,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaving_a_family_out_moves_no_other() {
+        for seed in 0..50 {
+            let draws = Draws::new(seed);
+            let with = Physics::draw(&Profile::nasty(), &draws);
+            let without = Physics::draw(&Profile { loss_max: 0.0, ..Profile::nasty() }, &draws);
+            assert_eq!(with.latency, without.latency);
+            assert_eq!(with.split.to_bits(), without.split.to_bits());
+            assert_eq!(with.faults, without.faults);
+            assert_eq!(with.schedule, without.schedule);
+        }
+    }
+
+    #[test]
+    fn calm_is_calm() {
+        let calm = Physics::draw(&Profile::calm(), &Draws::new(3));
+        assert_eq!(calm.latency, Latency::Fixed(MS));
+        assert!(calm.loss == 0.0 && calm.split == 0.0 && calm.preempt == 0.0 && !calm.buggify);
+        assert_eq!((calm.faults, calm.schedule), (Faults::none(), Schedule::Fifo));
+    }
+}

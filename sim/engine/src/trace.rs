@@ -1,0 +1,246 @@
+//! The trace of a run: a rolling hash over everything that happened, a checkpoint of it every 1,024
+//! events, the last events of each node, and, on request, every event in words.
+//!
+//! Two runs of one seed must agree in every event. The hash tells whether they do, the checkpoints
+//! tell where to look, and [`first_difference`] shows both sides of the first event that differs.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::fmt::Write as _;
+
+/// Events between two checkpoints.
+pub const CHECKPOINT_EVERY: u64 = 1024;
+/// Events kept of each node, for a failure's report.
+const LAST_EVENTS: usize = 24;
+const ONE: u64 = 0x9E37_79B9_7F4A_7C15;
+const TWO: u64 = 0xD6E8_FEB8_6659_FD93;
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)] // the names say it, and `describe` says the rest
+pub enum Kind {
+    Start = 1,
+    Spawn,
+    Poll,
+    Preempt,
+    Exit,
+    Panic,
+    Abort,
+    Timer,
+    Listen,
+    Connect,
+    Accept,
+    Refused,
+    Write,
+    Arrive,
+    Read,
+    Fin,
+    Reset,
+    Blocked,
+    Lost,
+    Fault,
+    Kill,
+    Pause,
+    Resume,
+    Ready,
+    Signal,
+    Stop,
+    Event,
+    Probe,
+    Buggify,
+    Print,
+    File,
+    Random,
+    Foreign,
+    DeadCall,
+    Wait,
+    End,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Record {
+    pub(crate) at: u64,
+    pub(crate) node: u32,
+    pub(crate) task: u64,
+    pub(crate) kind: Kind,
+    pub(crate) a: u64,
+    pub(crate) b: u64,
+}
+
+/// The trace of one run.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    hash: u64,
+    events: u64,
+    checkpoints: Vec<u64>,
+    last: Vec<VecDeque<(u64, Record, Option<Box<str>>)>>,
+    full: Option<Vec<String>>,
+    names: Vec<String>,
+    in_words: bool,
+}
+
+impl Trace {
+    /// An empty trace. `in_words` keeps texts beside the last events, `full` keeps every event.
+    pub(crate) fn new(in_words: bool, full: bool) -> Self {
+        Self {
+            hash: ONE,
+            events: 0,
+            checkpoints: Vec::new(),
+            last: Vec::new(),
+            full: full.then(Vec::new),
+            names: Vec::new(),
+            in_words: in_words || full,
+        }
+    }
+
+    /// Gives node number `names.len()` its name.
+    pub(crate) fn add_node(&mut self, name: &str) {
+        self.names.push(name.to_owned());
+        self.last.push(VecDeque::with_capacity(LAST_EVENTS));
+    }
+
+    /// Adds an event. `words` is asked only when somebody will read it.
+    #[inline]
+    pub(crate) fn add(&mut self, record: Record, words: impl FnOnce() -> String) {
+        self.events += 1;
+        let who = (u64::from(record.node) << 40) ^ record.task ^ ((record.kind as u64) << 56);
+        self.hash = mix(mix(self.hash ^ record.at, who), record.a ^ record.b.rotate_left(32));
+        if self.events.is_multiple_of(CHECKPOINT_EVERY) {
+            self.checkpoints.push(self.hash);
+        }
+        let text = self.in_words.then(|| words().into_boxed_str());
+        if let Some(full) = &mut self.full {
+            full.push(line(self.events, &record, text.as_deref(), &self.names[record.node as usize]));
+        }
+        let last = &mut self.last[record.node as usize];
+        if last.len() == LAST_EVENTS {
+            last.pop_front();
+        }
+        last.push_back((self.events, record, text));
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    pub(crate) fn checkpoints(&self) -> &[u64] {
+        &self.checkpoints
+    }
+
+    /// Every event, if they were kept.
+    pub(crate) fn take_full(&mut self) -> Option<Vec<String>> {
+        self.full.take()
+    }
+
+    /// The last events of each node that did anything, in words, in the order of time within a node.
+    pub(crate) fn last_events(&self, each: usize) -> String {
+        let mut text = String::new();
+        for (name, events) in self.names.iter().zip(&self.last) {
+            if events.is_empty() {
+                continue;
+            }
+            let _ = writeln!(text, "  {name}");
+            for (number, record, words) in events.iter().skip(events.len().saturating_sub(each)) {
+                let _ = writeln!(text, "    {}", line(*number, record, words.as_deref(), ""));
+            }
+        }
+        text
+    }
+}
+
+/// One event on one line.
+fn line(number: u64, record: &Record, words: Option<&str>, node: &str) -> String {
+    let at = Moment(record.at);
+    let kind = format!("{:?}", record.kind).to_lowercase();
+    let gap = if node.is_empty() { "" } else { " " };
+    match words {
+        Some(words) => format!("{at} #{number}{gap}{node} task {} {kind} {words}", record.task),
+        None => format!("{at} #{number}{gap}{node} task {} {kind} {:x} {:x}", record.task, record.a, record.b),
+    }
+}
+
+/// A moment of virtual time, printed as seconds with nine digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub u64);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>4}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
+    }
+}
+
+/// The first event in which two full traces differ, both sides, with the two events before it.
+pub fn first_difference(one: &[String], other: &[String]) -> Option<String> {
+    let at = (0..one.len().max(other.len())).find(|&index| one.get(index) != other.get(index))?;
+    let mut text = String::new();
+    for index in at.saturating_sub(2)..at {
+        let _ = writeln!(text, "  both   {}", one[index]);
+    }
+    let ended = "(the run had ended)";
+    let _ = writeln!(text, "  first  {}", one.get(at).map_or(ended, String::as_str));
+    let _ = write!(text, "  second {}", other.get(at).map_or(ended, String::as_str));
+    Some(text)
+}
+
+/// Mixes `value` into `hash`: a 64 by 64 bit multiplication, folded.
+#[inline]
+pub(crate) fn mix(hash: u64, value: u64) -> u64 {
+    let product = u128::from(hash ^ ONE) * u128::from(value ^ TWO);
+    (product as u64) ^ ((product >> 64) as u64) ^ hash.rotate_left(23)
+}
+
+/// A digest of bytes, equal on all machines.
+pub(crate) fn digest(bytes: &[u8]) -> u64 {
+    let mut hash = bytes.len() as u64 ^ TWO;
+    let mut chunks = bytes.chunks_exact(8);
+    for chunk in &mut chunks {
+        hash = mix(hash, u64::from_le_bytes(chunk.try_into().expect("chunks of eight")));
+    }
+    let mut rest = [0; 8];
+    rest[..chunks.remainder().len()].copy_from_slice(chunks.remainder());
+    mix(hash, u64::from_le_bytes(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace_of(values: &[u64]) -> Trace {
+        let mut trace = Trace::new(false, true);
+        trace.add_node("world");
+        for &a in values {
+            trace.add(Record { at: 1, node: 0, task: 1, kind: Kind::Event, a, b: 0 }, || format!("value {a}"));
+        }
+        trace
+    }
+
+    #[test]
+    fn the_hash_sees_every_value_and_their_order() {
+        assert_eq!(trace_of(&[1, 2, 3]).hash(), trace_of(&[1, 2, 3]).hash());
+        assert_ne!(trace_of(&[1, 2, 3]).hash(), trace_of(&[1, 3, 2]).hash());
+        assert_ne!(trace_of(&[0]).hash(), trace_of(&[0, 0]).hash());
+    }
+
+    #[test]
+    fn a_difference_is_shown_with_both_sides() {
+        let (mut one, mut other) = (trace_of(&[1, 2, 3]), trace_of(&[1, 2, 4]));
+        let (one, other) = (one.take_full().unwrap(), other.take_full().unwrap());
+        let text = first_difference(&one, &other).unwrap();
+        assert!(text.contains("first     0.000000001s #3 world task 1 event value 3"), "{text}");
+        assert!(text.contains("second    0.000000001s #3 world task 1 event value 4"), "{text}");
+        assert_eq!(first_difference(&one, &one), None);
+        assert!(first_difference(&one, &one[..2]).unwrap().contains("had ended"));
+    }
+
+    #[test]
+    fn digests_differ_for_lengths_of_zeros() {
+        let digests: std::collections::BTreeSet<u64> = (0..20).map(|n| digest(&vec![0; n])).collect();
+        assert_eq!(digests.len(), 20);
+    }
+}

@@ -1,0 +1,360 @@
+//! Worker processes: where runs happen, and how their reports come back.
+//!
+//! A worker is this very program, started again with [`JOB`] in its environment. It runs the seeds
+//! it was given and writes a line for each before and after, so that a worker that dies still tells
+//! which seed it died of. It gives up on a poll that does not return, which nothing inside a process
+//! could end.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use crate::effects::Effects;
+use crate::physics::{Profile, Strategies};
+use crate::run::{self, Body, Report, RunConfig};
+use crate::verdict::Verdict;
+
+/// The environment variable that makes this program a worker, and tells it what to do.
+pub(crate) const JOB: &str = "SIM_JOB";
+/// Begins each line that is meant for the parent.
+const MARK: &str = "\u{1}sim\t";
+/// How long a poll may take in real time.
+const STUCK: Duration = Duration::from_secs(10);
+
+/// How to start this program as a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    /// Arguments that lead it to where it looks for its job.
+    pub(crate) args: Vec<String>,
+}
+
+/// What a worker is to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) seeds: Vec<u64>,
+    /// Run them on two threads at once.
+    pub(crate) parallel: bool,
+    /// Keep the last events in words.
+    pub(crate) in_words: bool,
+    /// Write every event to this file (of the last seed).
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) planted: Option<String>,
+    pub(crate) world: World,
+}
+
+/// The kind of world, as far as a command line can choose it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum World {
+    /// The simulation's own profile.
+    #[default]
+    Own,
+    /// First come, first served, and no faults.
+    Calm,
+    /// Its own profile with one strategy.
+    Random,
+    /// Its own profile with one strategy.
+    Pct,
+    /// Its own profile with one strategy.
+    Fifo,
+}
+
+impl World {
+    pub(crate) const NAMES: [(&'static str, World); 5] = [
+        ("own", World::Own),
+        ("calm", World::Calm),
+        ("random", World::Random),
+        ("pct", World::Pct),
+        ("fifo", World::Fifo),
+    ];
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, world)| world)
+    }
+
+    fn name(self) -> &'static str {
+        Self::NAMES.into_iter().find(|(_, world)| *world == self).map_or("own", |(name, _)| name)
+    }
+
+    fn apply(self, own: Profile) -> Profile {
+        match self {
+            World::Own => own,
+            World::Calm => Profile::calm(),
+            World::Random => Profile { strategies: Strategies::RandomOnly, ..own },
+            World::Pct => Profile { strategies: Strategies::PctOnly, ..own },
+            World::Fifo => Profile { strategies: Strategies::FifoOnly, ..own },
+        }
+    }
+}
+
+impl Job {
+    fn encode(&self) -> String {
+        let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
+        let mut text = format!("seeds={}\nworld={}\n", seeds.join(","), self.world.name());
+        for (name, on) in [("parallel", self.parallel), ("in_words", self.in_words)] {
+            if on {
+                let _ = writeln!(text, "{name}=yes");
+            }
+        }
+        if let Some(path) = &self.trace {
+            let _ = writeln!(text, "trace={}", path.display());
+        }
+        if let Some(planted) = &self.planted {
+            let _ = writeln!(text, "planted={planted}");
+        }
+        text
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        let fields: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
+        Some(Self {
+            seeds: fields.get("seeds")?.split(',').map(|seed| seed.parse().ok()).collect::<Option<_>>()?,
+            parallel: fields.contains_key("parallel"),
+            in_words: fields.contains_key("in_words"),
+            trace: fields.get("trace").map(PathBuf::from),
+            planted: fields.get("planted").map(|planted| (*planted).to_owned()),
+            world: World::parse(fields.get("world")?)?,
+        })
+    }
+
+    /// The job that this process was started with, if it is a worker.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let text = std::env::var(JOB).ok()?;
+        Some(Self::decode(&text).expect("the parent process writes jobs that can be read"))
+    }
+
+    /// Does the job, in this process.
+    pub(crate) fn work(&self, profile: &Profile, body: &Body) {
+        let profile = self.world.apply(profile.clone());
+        if self.parallel {
+            let (one, other) = self.seeds.split_at(self.seeds.len() / 2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| self.run_all(one, &profile, body));
+                scope.spawn(|| self.run_all(other, &profile, body));
+            });
+        } else {
+            self.run_all(&self.seeds, &profile, body);
+        }
+    }
+
+    fn run_all(&self, seeds: &[u64], profile: &Profile, body: &Body) {
+        for &seed in seeds {
+            tell(&format!("start\t{seed}"));
+            let config = RunConfig {
+                planted: self.planted.clone(),
+                in_words: self.in_words,
+                full_trace: self.trace.is_some(),
+                ..RunConfig::new(seed, profile.clone())
+            };
+            let mut report = run_guarded(&config, body);
+            if let (Some(path), Some(events)) = (&self.trace, report.full_trace.take()) {
+                let text = events.join("\n") + "\n";
+                if let Err(error) = std::fs::write(path, text) {
+                    tell(&format!("note\tthe trace could not be written to {}: {error}", path.display()));
+                }
+            }
+            tell(&format!("done\t{}", encode(&report)));
+        }
+    }
+}
+
+/// Runs once; if a poll does not return, says so and ends this process.
+fn run_guarded(config: &RunConfig, body: &Body) -> Report {
+    let (receiver, watch) = run::begin(config, body);
+    let mut stuck_at: Option<(u64, Instant)> = None;
+    loop {
+        match receiver.recv_timeout(Duration::from_millis(250)) {
+            Ok(report) => return report,
+            Err(RecvTimeoutError::Disconnected) => return run::died(config.seed),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        let polling = watch.polling();
+        match (polling, stuck_at) {
+            (None, _) => stuck_at = None,
+            (Some(poll), Some((known, since))) if poll == known => {
+                if since.elapsed() >= STUCK {
+                    let what = format!("{} did not return from a poll for {STUCK:?} of real time", watch.describe());
+                    let report = run::report_of_nothing(config.seed, Verdict::StuckPoll(what));
+                    tell(&format!("done\t{}", encode(&report)));
+                    std::process::exit(3);
+                }
+            }
+            (Some(poll), _) => stuck_at = Some((poll, Instant::now())),
+        }
+    }
+}
+
+fn tell(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "\n{MARK}{line}"); // the test harness may have begun a line
+    let _ = stdout.flush();
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n")
+}
+
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('t')) => out.push('\t'),
+            ('\\', Some('n')) => out.push('\n'),
+            ('\\', Some(other)) => out.push(other),
+            (c, _) => out.push(c),
+        }
+    }
+    out
+}
+
+fn encode(report: &Report) -> String {
+    let probes: Vec<String> = report.probes.iter().map(|(name, count)| format!("{name}={count}")).collect();
+    let (class, name, message) = report
+        .failure
+        .as_ref()
+        .map_or(("pass", "", ""), |failure| (failure.class().0, failure.invariant(), failure.message()));
+    [
+        report.seed.to_string(),
+        format!("{:016x}", report.hash),
+        report.events.to_string(),
+        report.polls.to_string(),
+        report.elapsed.as_nanos().to_string(),
+        report.effects.encode(),
+        probes.join(" "),
+        class.to_owned(),
+        escape(name),
+        escape(message),
+        escape(&report.last_events),
+    ]
+    .join("\t")
+}
+
+fn decode(line: &str) -> Option<Report> {
+    let mut fields = line.split('\t');
+    let seed = fields.next()?.parse().ok()?;
+    let hash = u64::from_str_radix(fields.next()?, 16).ok()?;
+    let events = fields.next()?.parse().ok()?;
+    let polls = fields.next()?.parse().ok()?;
+    let elapsed = Duration::from_nanos(fields.next()?.parse().ok()?);
+    let effects = Effects::decode(fields.next()?)?;
+    let probes = fields.next()?.split_whitespace();
+    let probes = probes.filter_map(|probe| probe.rsplit_once('=')).map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+    let probes = probes.collect::<Option<_>>()?;
+    let (class, name, message) = (fields.next()?, unescape(fields.next()?), unescape(fields.next()?));
+    let last_events = unescape(fields.next()?);
+    let failure = (class != "pass").then(|| Verdict::from_parts(class, &name, &message));
+    Some(Report {
+        seed,
+        failure,
+        hash,
+        events,
+        polls,
+        checkpoints: Vec::new(),
+        elapsed,
+        effects,
+        probes,
+        last_events,
+        full_trace: None,
+        decisions: Vec::new(),
+    })
+}
+
+impl Launch {
+    /// Starts a worker and hands out its reports as they come. A worker that dies gives a report of
+    /// that for the seed it was running. Returns the seeds that it did not get to.
+    pub(crate) fn run(&self, job: &Job, mut each: impl FnMut(Report)) -> Vec<u64> {
+        let mut left = job.seeds.clone();
+        let mut running: Vec<u64> = Vec::new();
+        let started = std::env::current_exe().and_then(|program| {
+            Command::new(program)
+                .args(&self.args)
+                .env(JOB, job.encode())
+                .env_remove("SIM_SEED")
+                .env_remove("SIM_SEEDS")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+        });
+        let mut child = match started {
+            Ok(child) => child,
+            Err(error) => {
+                let why = format!("no worker process could be started: {error}");
+                left.drain(..).for_each(|seed| each(run::report_of_nothing(seed, Verdict::Crashed(why.clone()))));
+                return left;
+            }
+        };
+        let stderr = child.stderr.take().map(|stderr| std::thread::spawn(move || tail(stderr)));
+        if let Some(stdout) = child.stdout.take() {
+            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line);
+                let Some((what, rest)) = line.strip_prefix(MARK).and_then(|line| line.split_once('\t')) else { continue };
+                match what {
+                    "start" => running.extend(rest.parse::<u64>()),
+                    "done" => {
+                        if let Some(report) = decode(rest) {
+                            running.retain(|seed| *seed != report.seed);
+                            left.retain(|seed| *seed != report.seed);
+                            each(report);
+                        }
+                    }
+                    _ => eprintln!("{rest}"),
+                }
+            }
+        }
+        let status = child.wait();
+        let stderr = stderr.and_then(|stderr| stderr.join().ok()).unwrap_or_default();
+        if running.is_empty() && !left.is_empty() {
+            // It ended before it began: one of the seeds must stand for that, or nobody would know.
+            running.push(left[0]);
+        }
+        for seed in running {
+            left.retain(|other| *other != seed);
+            let status = status.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+            let why = format!("the worker process died ({status}); the end of its standard error:\n{stderr}");
+            each(run::report_of_nothing(seed, Verdict::Crashed(why)));
+        }
+        left
+    }
+}
+
+/// The last part of what a worker wrote.
+fn tail(mut from: impl Read) -> String {
+    const MOST: usize = 4096;
+    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(len @ 1..) = from.read(&mut buffer) {
+        kept.extend_from_slice(&buffer[..len]);
+        let surplus = kept.len().saturating_sub(MOST);
+        kept.drain(..surplus);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_and_reports_survive_the_wire() {
+        let job = Job {
+            seeds: vec![3, 1, u64::MAX],
+            parallel: true,
+            in_words: true,
+            trace: Some("a/b.txt".into()),
+            planted: Some("echo.unbounded-buffer".into()),
+            world: World::Pct,
+        };
+        assert_eq!(Job::decode(&job.encode()), Some(job));
+
+        let mut report = run::report_of_nothing(7, Verdict::Failed("two\nlines\tand a \\n".into()));
+        report.probes = vec![("a.b".into(), 2)];
+        report.last_events = "one\ntwo".into();
+        let back = decode(&encode(&report)).unwrap();
+        assert_eq!((back.seed, back.failure, back.probes), (report.seed, report.failure, report.probes));
+        assert_eq!(back.last_events, report.last_events);
+    }
+}

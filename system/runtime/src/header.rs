@@ -1,0 +1,206 @@
+//! The task header: the one record that stands around every poll, on both runtimes.
+//!
+//! Identity, logging, telemetry, randomness and the watchdog all ask it who is running. Entering it
+//! is two thread-local stores and one counter; asking it is one load.
+
+#![allow(unsafe_code)] // One thread-local raw pointer, and one cell that only the running task touches.
+
+use std::cell::{Cell, UnsafeCell};
+use std::fmt;
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
+use crate::Node;
+
+/// Who a task is. One for each task, shared by all that refer to it.
+pub struct Header {
+    node: Arc<Node>,
+    number: u64,
+    polls: AtomicU64,
+    label: std::sync::Mutex<Label>,
+    carried: UnsafeCell<Option<Arc<Carried>>>,
+}
+
+// SAFETY: `carried` is the only field that is not Sync by itself. It is touched in `new` and by
+// `Carried::current` and `Carried::set`, which act on the header of the task that is being polled
+// on this very thread; a task is polled by one thread at a time.
+unsafe impl Sync for Header {}
+
+/// What people call a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Label {
+    /// No name was given.
+    #[default]
+    None,
+    /// A fixed name.
+    Static(&'static str),
+    /// A fixed name with a number, formatted only when somebody looks: `connection 17`.
+    Numbered(&'static str, u64),
+    /// A name made at run time.
+    Owned(Arc<str>),
+}
+
+/// What travels along with a task's spawns and sends: trace context and locale, one word when unset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// The W3C trace context.
+    pub trace: Option<TraceContext>,
+    /// The language tag for texts made for a person, such as `de-CH`.
+    pub locale: Option<Arc<str>>,
+}
+
+/// W3C trace context: which request this work belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    /// The trace, one for each request that came from outside.
+    pub trace_id: u128,
+    /// The span that this work is part of.
+    pub span_id: u64,
+    /// Whether the trace is recorded.
+    pub sampled: bool,
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Header> = const { Cell::new(ptr::null()) };
+}
+
+impl Header {
+    /// A header for a new task of `node`.
+    pub(crate) fn new(node: Arc<Node>, label: Label, carried: Option<Arc<Carried>>) -> Arc<Self> {
+        let number = node.next_task();
+        Arc::new(Self {
+            node,
+            number,
+            polls: AtomicU64::new(0),
+            label: std::sync::Mutex::new(label),
+            carried: UnsafeCell::new(carried),
+        })
+    }
+
+    /// A header for the first task of a simulated node.
+    #[doc(hidden)]
+    pub fn for_world(node: Arc<Node>, label: &'static str) -> Arc<Self> {
+        Self::new(node, Label::Static(label), None)
+    }
+
+    /// Calls `f` with the header of the task that is being polled on this thread.
+    #[inline]
+    pub fn with<R>(f: impl FnOnce(Option<&Header>) -> R) -> R {
+        let current = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
+        // SAFETY: null, or put there by `enter`, whose guard borrows the header and puts the
+        // previous one back before that borrow ends.
+        f(unsafe { current.as_ref() })
+    }
+
+    /// Makes this the current header until the guard is dropped.
+    #[inline]
+    #[doc(hidden)]
+    pub fn enter(&self) -> Entered<'_> {
+        Entered { previous: CURRENT.replace(self), _header: self }
+    }
+
+    /// Counts one poll and makes this the current header.
+    #[inline]
+    #[doc(hidden)]
+    pub fn enter_poll(&self) -> Entered<'_> {
+        // One writer at a time, so no read-modify-write is needed; readers see a recent number.
+        self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.enter()
+    }
+
+    /// The node that owns the task.
+    #[inline]
+    pub fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The task's number, unique within an incarnation of its node.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How often it has been polled.
+    pub fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    /// Its label.
+    pub fn label(&self) -> Label {
+        self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Names the task.
+    pub fn set_label(&self, label: impl Into<Label>) {
+        *self.label.lock().unwrap_or_else(PoisonError::into_inner) = label.into();
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{} {:?}", self.node, self.number, self.label())
+    }
+}
+
+/// The time in which a header is the current one.
+#[doc(hidden)]
+pub struct Entered<'a> {
+    previous: *const Header,
+    _header: &'a Header,
+}
+
+impl Drop for Entered<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        CURRENT.set(self.previous);
+    }
+}
+
+impl Carried {
+    /// What the running task carries.
+    #[inline]
+    pub fn current() -> Option<Arc<Carried>> {
+        // SAFETY: the header is that of the task being polled on this thread (see `Sync` above);
+        // the reference does not outlive this statement.
+        Header::with(|header| header.and_then(|header| unsafe { (*header.carried.get()).clone() }))
+    }
+
+    /// Changes what the running task carries; tells what it carried before. Does nothing outside of a task.
+    pub fn set(carried: Option<Arc<Carried>>) -> Option<Arc<Carried>> {
+        // SAFETY: as in `current`. The old value is moved out, not dropped in place: its drop
+        // could run code that comes back here.
+        Header::with(|header| {
+            header.and_then(|header| std::mem::replace(unsafe { &mut *header.carried.get() }, carried))
+        })
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Label::None => f.write_str("unnamed"),
+            Label::Static(name) => f.write_str(name),
+            Label::Numbered(name, number) => write!(f, "{name} {number}"),
+            Label::Owned(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<&'static str> for Label {
+    fn from(name: &'static str) -> Self {
+        Label::Static(name)
+    }
+}
+
+impl From<String> for Label {
+    fn from(name: String) -> Self {
+        Label::Owned(name.into())
+    }
+}
+
+impl From<(&'static str, u64)> for Label {
+    fn from((name, number): (&'static str, u64)) -> Self {
+        Label::Numbered(name, number)
+    }
+}

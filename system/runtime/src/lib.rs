@@ -1,0 +1,58 @@
+//! The seam between Simurgh and the machine: tasks, time, network, files, signals, OS processes and
+//! randomness, on tokio in production and, for the same code, in a seeded simulator.
+//!
+//! ```
+//! use simurgh_runtime as runtime;
+//! use std::time::Duration;
+//!
+//! runtime::run("example", async {
+//!     let answer = runtime::spawn(async {
+//!         runtime::sleep(Duration::from_millis(1)).await;
+//!         42
+//!     });
+//!     assert_eq!(answer.await.unwrap(), 42);
+//! });
+//! ```
+//!
+//! How the parts meet: a [`Node`] owns tasks; a [`Header`] stands around each poll of a task and
+//! says who runs; every type that touches the machine looks once, when it is made, whether a
+//! simulator has entered the thread ([`sim`]), and is then either tokio's own type or the
+//! simulator's. Only this crate names tokio's time, net, fs and spawn or the clock, entropy,
+//! threads and environment of the OS.
+
+#![deny(unsafe_code)] // allowed, with the reason, in `header` and `sim`: one thread-local pointer each
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // the seam is where the machine is named
+
+mod header;
+mod macros;
+mod node;
+mod panic;
+mod run;
+
+pub mod collections;
+pub mod env;
+pub mod fs;
+pub mod net;
+pub mod observe;
+pub mod process;
+pub mod random;
+pub mod signal;
+pub mod stdio;
+pub mod sync;
+pub mod task;
+pub mod time;
+
+#[doc(hidden)]
+pub mod sim;
+
+pub use header::{Carried, Header, Label, TraceContext};
+pub use node::{Node, NodeId, Slot, ready};
+pub use panic::PanicReport;
+#[doc(hidden)]
+pub use panic::install_hook;
+pub use run::{exit_code, run};
+pub use task::{JoinError, JoinHandle, Scope, blocking, shield, spawn, yield_now};
+pub use time::{DurationExt, Instant, Timestamp, interval, sleep, sleep_until, timeout};
+
+#[doc(hidden)]
+pub use macros::support;

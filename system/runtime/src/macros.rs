@@ -1,0 +1,305 @@
+//! Macros: waiting for several things, and marks for the simulator.
+
+/// Waits for the first of several futures and runs its branch; the others are dropped before that.
+///
+/// `pattern = future => body`, up to eight branches. Patterns must be irrefutable. A branch with
+/// `, if condition` after its future is left out while the condition is false; an `else => body` at
+/// the end runs when all are left out (without it, that panics). Which future is asked first rotates
+/// from poll to poll, by the seed in the simulator, so no branch can starve another; with `biased;`
+/// at the beginning, they are asked in the order written.
+///
+/// ```
+/// # use simurgh_runtime::{self as runtime, DurationExt, select};
+/// # runtime::run("doc", async {
+/// let answer = select! {
+///     () = runtime::sleep(3600.secs()) => "too late",
+///     value = async { 42 } => if value == 42 { "the answer" } else { "another" },
+/// };
+/// assert_eq!(answer, "the answer");
+/// # });
+/// ```
+#[macro_export]
+macro_rules! select {
+    (biased; $($rest:tt)*) => { $crate::__select!(@parse (biased) [] [a b c d e f g h] $($rest)*) };
+    ($($rest:tt)*) => { $crate::__select!(@parse (rotating) [] [a b c d e f g h] $($rest)*) };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __select {
+    // `else` goes first: it is no pattern, and a macro cannot step back from one it could not read.
+    (@parse $mode:tt [$($done:tt)+] $names:tt else => $body:expr $(,)?) => {
+        $crate::__select!(@emit $mode [$($done)+] ($body))
+    };
+    (@parse $mode:tt [$($done:tt)+] $names:tt) => {
+        $crate::__select!(@emit $mode [$($done)+] (::core::panic!("all branches of select! are left out, and there is no else")))
+    };
+    // Each branch becomes (name, pattern, future, condition, body).
+    (@parse $mode:tt [$($done:tt)*] [$name:ident $($names:ident)*] $pat:pat = $fut:expr, if $cond:expr => $($rest:tt)+) => {
+        $crate::__select!(@body $mode [$($done)*] [$($names)*] ($name, $pat, $fut, $cond) $($rest)+)
+    };
+    (@parse $mode:tt [$($done:tt)*] [$name:ident $($names:ident)*] $pat:pat = $fut:expr => $($rest:tt)+) => {
+        $crate::__select!(@body $mode [$($done)*] [$($names)*] ($name, $pat, $fut, true) $($rest)+)
+    };
+    (@body $mode:tt [$($done:tt)*] $names:tt ($($branch:tt)*) $body:block, $($rest:tt)*) => {
+        $crate::__select!(@parse $mode [$($done)* ($($branch)*, $body)] $names $($rest)*)
+    };
+    (@body $mode:tt [$($done:tt)*] $names:tt ($($branch:tt)*) $body:block $($rest:tt)*) => {
+        $crate::__select!(@parse $mode [$($done)* ($($branch)*, $body)] $names $($rest)*)
+    };
+    (@body $mode:tt [$($done:tt)*] $names:tt ($($branch:tt)*) $body:expr, $($rest:tt)*) => {
+        $crate::__select!(@parse $mode [$($done)* ($($branch)*, $body)] $names $($rest)*)
+    };
+    (@body $mode:tt [$($done:tt)*] $names:tt ($($branch:tt)*) $body:expr) => {
+        $crate::__select!(@parse $mode [$($done)* ($($branch)*, $body)] $names)
+    };
+    (@emit ($mode:ident) [$(($name:ident, $pat:pat, $fut:expr, $cond:expr, $body:expr))+] ($otherwise:expr)) => {{
+        #[allow(non_camel_case_types)]
+        enum __Out<$($name),+> { $($name($name),)+ __None }
+        let __out = {
+            $(let mut $name = ::core::pin::pin!(if $cond { ::core::option::Option::Some($fut) } else { ::core::option::Option::None });)+
+            let __branches: usize = 0 $(+ { let _ = ::core::stringify!($name); 1 })+;
+            ::core::future::poll_fn(|__cx| {
+                let __first = $crate::__select!(@first $mode __branches);
+                let mut __alive = false;
+                for __turn in 0..__branches {
+                    let __at = (__first + __turn) % __branches;
+                    let mut __index = 0usize;
+                    $(
+                        if __at == __index {
+                            if let ::core::option::Option::Some(__future) = $name.as_mut().as_pin_mut() {
+                                __alive = true;
+                                if let ::core::task::Poll::Ready(__value) = ::core::future::Future::poll(__future, __cx) {
+                                    return ::core::task::Poll::Ready(__Out::$name(__value));
+                                }
+                            }
+                        }
+                        __index += 1;
+                    )+
+                    let _ = __index;
+                }
+                if __alive { ::core::task::Poll::Pending } else { ::core::task::Poll::Ready(__Out::__None) }
+            })
+            .await
+        };
+        #[allow(unreachable_code)]
+        match __out {
+            $(__Out::$name($pat) => $body,)+
+            __Out::__None => $otherwise,
+        }
+    }};
+    (@first biased $branches:ident) => { 0 };
+    (@first rotating $branches:ident) => { $crate::support::rotation($branches) };
+}
+
+/// Awaits several futures at once and gives all their outputs, as a tuple.
+///
+/// ```
+/// # simurgh_runtime::run("doc", async {
+/// let (one, two) = simurgh_runtime::join!(async { 1 }, async { 2 });
+/// assert_eq!(one + two, 3);
+/// # });
+/// ```
+#[macro_export]
+macro_rules! join {
+    ($($future:expr),+ $(,)?) => { $crate::__join!([] [a b c d e f g h] $($future,)+) };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __join {
+    ([$($done:tt)*] [$name:ident $($names:ident)*] $future:expr, $($rest:tt)*) => {
+        $crate::__join!([$($done)* ($name, $future)] [$($names)*] $($rest)*)
+    };
+    ([$(($name:ident, $future:expr))+] $names:tt) => {{
+        $(let mut $name = ::core::pin::pin!($crate::support::MaybeDone::new($future));)+
+        ::core::future::poll_fn(|__cx| {
+            let mut __all = true;
+            $(__all &= $name.as_mut().poll_done(__cx);)+
+            if __all { ::core::task::Poll::Ready(()) } else { ::core::task::Poll::Pending }
+        })
+        .await;
+        ($($name.as_mut().take(),)+)
+    }};
+}
+
+/// Marks a place that a simulation wants to have reached: `probe!("merge.both_sides_changed")`.
+/// Costs a thread-local look in production.
+#[macro_export]
+macro_rules! probe {
+    ($name:literal) => {
+        $crate::sim::world(|world| world.probe($name))
+    };
+}
+
+/// A place where the simulator may be unkind on purpose: true by the seed's chance, false in
+/// production.
+///
+/// ```
+/// let page_len = if simurgh_runtime::buggify!("pages.tiny") { 1 } else { 100 };
+/// assert_eq!(page_len, 100);
+/// ```
+#[macro_export]
+macro_rules! buggify {
+    ($site:literal) => {
+        $crate::sim::world(|world| world.buggify($site)).unwrap_or(false)
+    };
+}
+
+/// Whether this run has a planted bug. Without the feature `planted` this is the constant `false`,
+/// and neither the name nor the wrong branch reaches a binary.
+#[cfg(feature = "planted")]
+#[macro_export]
+macro_rules! planted {
+    ($name:literal) => {
+        $crate::sim::world(|world| world.planted($name)).unwrap_or(false)
+    };
+}
+
+/// Whether this run has a planted bug. Without the feature `planted` this is the constant `false`,
+/// and neither the name nor the wrong branch reaches a binary.
+#[cfg(not(feature = "planted"))]
+#[macro_export]
+macro_rules! planted {
+    ($name:literal) => {
+        false
+    };
+}
+
+/// Writes a formatted line to standard output; the node's own in the simulator.
+#[macro_export]
+macro_rules! out {
+    ($($arg:tt)*) => { $crate::stdio::out(&::std::format!($($arg)*)) };
+}
+
+/// Writes a formatted line to standard error; the node's own in the simulator.
+#[macro_export]
+macro_rules! err {
+    ($($arg:tt)*) => { $crate::stdio::err(&::std::format!($($arg)*)) };
+}
+
+/// What the macros expand to.
+#[doc(hidden)]
+pub mod support {
+    use std::cell::Cell;
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use pin_project_lite::pin_project;
+
+    use crate::sim;
+
+    thread_local! {
+        static ROTATION: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Which of `branches` goes first this time.
+    #[inline]
+    pub fn rotation(branches: usize) -> usize {
+        sim::world(|world| world.choose(branches)).unwrap_or_else(|| {
+            let next = ROTATION.get().wrapping_add(1);
+            ROTATION.set(next);
+            next % branches
+        })
+    }
+
+    pin_project! {
+        /// A future, then its output.
+        #[project = MaybeDoneProjection]
+        pub enum MaybeDone<F: Future> {
+            /// Not ready yet.
+            Pending { #[pin] future: F },
+            /// Ready, until it is taken.
+            Done { output: Option<F::Output> },
+        }
+    }
+
+    impl<F: Future> MaybeDone<F> {
+        /// A future that has not been polled.
+        pub fn new(future: F) -> Self {
+            Self::Pending { future }
+        }
+
+        /// Polls unless done; tells whether it is done.
+        pub fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
+            let output = match self.as_mut().project() {
+                MaybeDoneProjection::Done { .. } => return true,
+                MaybeDoneProjection::Pending { future } => match future.poll(cx) {
+                    Poll::Ready(output) => output,
+                    Poll::Pending => return false,
+                },
+            };
+            self.set(Self::Done { output: Some(output) });
+            true
+        }
+
+        /// Takes the output.
+        pub fn take(self: Pin<&mut Self>) -> F::Output {
+            match self.project() {
+                MaybeDoneProjection::Done { output } => output.take().expect("join! takes each output once"),
+                MaybeDoneProjection::Pending { .. } => unreachable!("join! takes outputs when all are done"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{run, yield_now};
+
+    #[test]
+    fn a_branch_whose_condition_is_false_is_left_out() {
+        run("test", async {
+            let picked = select! {
+                never = async { 1 }, if false => never,
+                always = async { 2 }, if true => always,
+            };
+            assert_eq!(picked, 2);
+            let otherwise = select! {
+                _value = async { 1 }, if false => 1,
+                else => 3,
+            };
+            assert_eq!(otherwise, 3);
+        });
+    }
+
+    #[test]
+    fn branches_take_turns_and_biased_ones_do_not() {
+        run("test", async {
+            let (mut first, mut second) = (0, 0);
+            for _ in 0..100 {
+                select! {
+                    () = async {} => first += 1,
+                    () = async {} => { second += 1; }
+                }
+            }
+            assert_eq!((first, second), (50, 50));
+            for _ in 0..100 {
+                select! { biased; () = async {} => first += 1, () = async {} => second += 1 }
+            }
+            assert_eq!((first, second), (150, 50));
+        });
+    }
+
+    #[test]
+    fn the_losing_futures_are_dropped_before_the_body_runs() {
+        run("test", async {
+            let mut count = 0;
+            select! {
+                () = async { yield_now().await; std::future::pending::<()>().await; count += 1; } => {},
+                () = async { yield_now().await } => count += 10,
+            }
+            assert_eq!(count, 10);
+        });
+    }
+
+    #[test]
+    fn join_runs_all_at_once() {
+        run("test", async {
+            let (send, receive) = tokio::sync::oneshot::channel();
+            let (received, ()) = join!(async { receive.await.unwrap() }, async { send.send(7).unwrap() });
+            assert_eq!(received, 7);
+        });
+    }
+}

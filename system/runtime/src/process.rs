@@ -1,0 +1,267 @@
+//! OS processes with pipes. (Simulated ones belong to a later part; there, starting one is refused.)
+//!
+//! ```
+//! # simurgh_runtime::run("doc", async {
+//! use simurgh_runtime::process::Command;
+//! use tokio::io::AsyncReadExt;
+//!
+//! let mut child = Command::new("echo").arg("hello").spawn()?;
+//! let mut said = String::new();
+//! child.stdout.take().expect("piped unless said otherwise").read_to_string(&mut said).await?;
+//! assert_eq!(said, "hello\n");
+//! assert!(child.wait().await?.success());
+//! # std::io::Result::Ok(())
+//! # }).unwrap();
+//! ```
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::sim;
+
+pub use std::process::ExitStatus;
+
+/// A program to start, with its arguments and environment.
+#[derive(Debug, Clone)]
+pub struct Command {
+    program: OsString,
+    args: Vec<OsString>,
+    vars: Vec<(OsString, OsString)>,
+    dir: Option<PathBuf>,
+    stdin: Stdio,
+    stdout: Stdio,
+    stderr: Stdio,
+    kill_on_drop: bool,
+}
+
+/// What a standard stream of a process is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdio {
+    /// To a pipe, whose other end is in the [`Child`].
+    Piped,
+    /// To ours.
+    Inherit,
+    /// To nothing: reads end at once, writes vanish.
+    Null,
+}
+
+impl Command {
+    /// A program, by name or path.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            vars: Vec::new(),
+            dir: None,
+            stdin: Stdio::Piped,
+            stdout: Stdio::Piped,
+            stderr: Stdio::Inherit,
+            kill_on_drop: true,
+        }
+    }
+
+    /// The program that is running.
+    ///
+    /// # Errors
+    /// If the operating system cannot tell its path.
+    pub fn this_program() -> io::Result<Self> {
+        Ok(Self::new(std::env::current_exe()?))
+    }
+
+    /// One more argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// One more environment variable.
+    pub fn var(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.vars.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Where it starts, instead of in our working directory.
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// What it reads from, instead of a pipe.
+    pub fn stdin(mut self, stdin: Stdio) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// What it writes to, instead of a pipe. (A pipe that nobody reads fills up and stops it.)
+    pub fn stdout(mut self, stdout: Stdio) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
+    /// What it complains to, instead of our standard error.
+    pub fn stderr(mut self, stderr: Stdio) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Lets the process live on when its handle is dropped; else it is killed then.
+    pub fn detached(mut self) -> Self {
+        self.kill_on_drop = false;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the program cannot be started, and always in a simulation (`Unsupported`).
+    pub fn spawn(&self) -> io::Result<Child> {
+        if sim::is_simulated() {
+            let why = "a simulated node cannot start OS processes yet; put what it would do behind a trait";
+            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        }
+        let mut command = tokio::process::Command::new(&self.program);
+        command
+            .args(&self.args)
+            .envs(self.vars.iter().map(|(name, value)| (name, value)))
+            .stdin(self.stdin)
+            .stdout(self.stdout)
+            .stderr(self.stderr)
+            .kill_on_drop(self.kill_on_drop);
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        let mut child = command.spawn()?;
+        Ok(Child {
+            stdin: child.stdin.take().map(ChildStdin),
+            stdout: child.stdout.take().map(ChildStdout),
+            stderr: child.stderr.take().map(ChildStderr),
+            child,
+        })
+    }
+}
+
+impl From<Stdio> for std::process::Stdio {
+    fn from(stdio: Stdio) -> Self {
+        match stdio {
+            Stdio::Piped => Self::piped(),
+            Stdio::Inherit => Self::inherit(),
+            Stdio::Null => Self::null(),
+        }
+    }
+}
+
+/// A process that was started. Dropping it kills it, unless it was started detached.
+#[derive(Debug)]
+#[allow(clippy::struct_field_names)] // tokio's child inside ours
+pub struct Child {
+    child: tokio::process::Child,
+    /// Where to write what it reads; taken by whoever does.
+    pub stdin: Option<ChildStdin>,
+    /// Where to read what it writes; taken by whoever does.
+    pub stdout: Option<ChildStdout>,
+    /// Where to read what it complains; only if asked for with [`Command::stderr`].
+    pub stderr: Option<ChildStderr>,
+}
+
+impl Child {
+    /// Its process id, until it has been waited for.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Closes its standard input and waits for its end.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.stdin = None;
+        self.child.wait().await
+    }
+
+    /// Kills it (`SIGKILL`) and waits for its end.
+    pub async fn kill(&mut self) -> io::Result<()> {
+        self.child.kill().await
+    }
+}
+
+/// The standard input of a process.
+#[derive(Debug)]
+pub struct ChildStdin(tokio::process::ChildStdin);
+
+/// The standard output of a process.
+#[derive(Debug)]
+pub struct ChildStdout(tokio::process::ChildStdout);
+
+/// The standard error of a process.
+#[derive(Debug)]
+pub struct ChildStderr(tokio::process::ChildStderr);
+
+impl AsyncWrite for ChildStdin {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, from)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl AsyncRead for ChildStdout {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, into)
+    }
+}
+
+impl AsyncRead for ChildStderr {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        crate::run("test", async {
+            let mut cat = Command::new("cat").spawn().unwrap();
+            cat.stdin.take().unwrap().write_all(b"meow").await.unwrap();
+            let mut out = String::new();
+            cat.stdout.take().unwrap().read_to_string(&mut out).await.unwrap();
+            assert_eq!(out, "meow");
+            assert!(cat.wait().await.unwrap().success());
+            assert!(Command::new("no-such-program-here").spawn().is_err());
+        });
+    }
+
+    #[test]
+    fn standard_error_and_the_exit_code_are_heard() {
+        crate::run("test", async {
+            let script = Command::new("sh").arg("-c").arg("pwd >&2; exit 7").dir("/").stdin(Stdio::Null);
+            let mut child = script.stdout(Stdio::Null).stderr(Stdio::Piped).spawn().unwrap();
+            assert!(child.stdin.is_none() && child.stdout.is_none());
+            let mut complaint = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut complaint).await.unwrap();
+            assert_eq!(complaint, "/\n");
+            assert_eq!(child.wait().await.unwrap().code(), Some(7));
+        });
+    }
+
+    #[test]
+    fn a_killed_process_has_no_exit_code() {
+        crate::run("test", async {
+            let mut cat = Command::new("cat").spawn().unwrap();
+            assert!(cat.id().is_some());
+            cat.kill().await.unwrap();
+            assert_eq!(cat.wait().await.unwrap().code(), None);
+        });
+    }
+}

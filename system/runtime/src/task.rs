@@ -1,0 +1,233 @@
+//! Tasks: spawn, join, abort, scopes, shields and blocking work.
+//!
+//! A task belongs to the node that spawned it and inherits what its parent carries (trace context,
+//! locale). In production it is a tokio task whose polls, and whose end, stand inside its
+//! [`Header`]; in the simulator its polls are the simulator's. On both, a panic ends that task and
+//! nothing else: it is the [`JoinError`] that the handle gives.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+
+use crate::{Carried, Header, Label, Node, PanicReport, sim};
+
+mod join;
+mod scope;
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+pub use join::{AbortHandle, JoinError, JoinHandle};
+pub use scope::Scope;
+pub use work::{blocking, shield, yield_now};
+
+/// Starts a task on the current node.
+///
+/// Dropping the handle detaches the task.
+///
+/// ```
+/// # simurgh_runtime::run("doc", async {
+/// let sum = simurgh_runtime::spawn(async { 1 + 2 });
+/// assert_eq!(sum.await.unwrap(), 3);
+/// # });
+/// ```
+///
+/// # Panics
+/// Outside of a task of a node.
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Builder::new().spawn(future)
+}
+
+/// Options for a task.
+///
+/// ```
+/// use simurgh_runtime::task::Builder;
+///
+/// # simurgh_runtime::run("doc", async {
+/// let task = Builder::new().label(("connection", 17)).spawn(async {});
+/// assert_eq!(task.header().label().to_string(), "connection 17");
+/// # });
+/// ```
+#[derive(Debug, Default)]
+pub struct Builder {
+    label: Label,
+    carried: Inherit,
+    node: Option<Arc<Node>>,
+}
+
+/// What a new task carries.
+#[derive(Debug, Default)]
+enum Inherit {
+    /// What its parent carries.
+    #[default]
+    Parent,
+    /// Something else, or nothing.
+    Own(Option<Arc<Carried>>),
+}
+
+impl Builder {
+    /// An unnamed task of the current node that carries what its parent carries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What people call it.
+    pub fn label(mut self, label: impl Into<Label>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// What it carries instead of what its parent carries.
+    pub fn carried(mut self, carried: Option<Arc<Carried>>) -> Self {
+        self.carried = Inherit::Own(carried);
+        self
+    }
+
+    /// Which node it belongs to instead of the current one. For the simulator.
+    #[doc(hidden)]
+    pub fn node(mut self, node: Arc<Node>) -> Self {
+        self.node = Some(node);
+        self
+    }
+
+    /// Starts the task.
+    ///
+    /// # Panics
+    /// Outside of a task of a node.
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let carried = match self.carried {
+            Inherit::Parent => Carried::current(),
+            Inherit::Own(carried) => carried,
+        };
+        let node = self.node.unwrap_or_else(Node::current);
+        spawn_with(Header::new(node, self.label, carried), future)
+    }
+}
+
+/// Starts a task with a header that is made already.
+pub(crate) fn spawn_with<F>(header: Arc<Header>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    if sim::is_simulated() {
+        let (sender, receiver) = oneshot::channel();
+        let task = Reporting { header: Arc::clone(&header), sender: Some(sender), future: Some(future) };
+        let task = sim::world(|world| world.spawn(Arc::clone(&header), Box::pin(task)));
+        let task = task.expect("a world has entered this thread");
+        return JoinHandle::simulated(header, receiver, task);
+    }
+    let task = InHeader { header: Arc::clone(&header), future: Some(future) };
+    JoinHandle::real(header, tokio::spawn(task))
+}
+
+pin_project! {
+    /// A real task: its future, polled and dropped inside its header.
+    struct InHeader<F> {
+        header: Arc<Header>,
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F> PinnedDrop for InHeader<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = this.header.enter();
+            this.future.set(None);
+        }
+    }
+}
+
+impl<F: Future> Future for InHeader<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.header.enter_poll();
+        this.future.as_pin_mut().expect("only the drop takes the future out").poll(cx)
+    }
+}
+
+/// What a simulated task tells its join handle.
+type Outcome<T> = Result<T, JoinError>;
+
+pin_project! {
+    /// A simulated task: its output or panic goes to its join handle, and a panic without one to the
+    /// world. The simulator enters the header around polls and drops.
+    struct Reporting<F: Future> {
+        header: Arc<Header>,
+        sender: Option<oneshot::Sender<Outcome<F::Output>>>,
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F: Future> PinnedDrop for Reporting<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            // Aborted: a panic on the way out is still this task's own.
+            if let Err(panic) = caught(|| this.future.set(None)) {
+                report(this.header, this.sender.take(), Err(panic));
+            }
+        }
+    }
+}
+
+impl<F: Future> Future for Reporting<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let future = this.future.as_mut().as_pin_mut().expect("a finished task is not polled");
+        let outcome = match caught(|| future.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(panic) => Err(panic),
+        };
+        // As with tokio, all that the task held is gone before its joiner hears of its end.
+        let dropped = caught(|| this.future.set(None));
+        report(this.header, this.sender.take(), outcome);
+        if let Err(panic) = dropped {
+            report::<F::Output>(this.header, None, Err(panic));
+        }
+        Poll::Ready(())
+    }
+}
+
+fn caught<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| JoinError::Panic(PanicReport::from_payload(payload)))
+}
+
+/// Sends the outcome; a panic that nobody takes is the world's.
+fn report<T>(header: &Header, sender: Option<oneshot::Sender<Outcome<T>>>, outcome: Outcome<T>) {
+    let left = match sender {
+        Some(sender) => sender.send(outcome).err(),
+        None => Some(outcome),
+    };
+    if let Some(outcome) = left {
+        unseen(header, outcome);
+    }
+}
+
+/// Tells the world of an outcome that nobody will see, if it is a panic.
+fn unseen<T>(header: &Header, outcome: Outcome<T>) {
+    if let Err(JoinError::Panic(panic)) = outcome
+        && !header.node().is_dead()
+    {
+        sim::world(|world| world.unsupervised_panic(header, &panic.to_string()));
+    }
+}
