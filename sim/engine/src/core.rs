@@ -4,7 +4,7 @@
 //! not wake tasks themselves: they leave wakers in [`Core::wakes`], which the engine calls when the
 //! borrow is over.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::task::Waker;
 
 use simurgh_runtime::Header;
@@ -50,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
     pub(crate) planted: Option<String>,
     pub(crate) last_progress: u64,
+    /// The run is decided: what its tasks do while they are dropped is no part of it.
+    pub(crate) closed: bool,
     /// The first thing that went wrong.
     pub(crate) failure: Option<Verdict>,
     /// To be called when the borrow is over.
@@ -87,6 +89,7 @@ impl Core {
             sites: BTreeMap::new(),
             planted: None,
             last_progress: 0,
+            closed: false,
             failure: None,
             wakes: Vec::new(),
             spare_stream: draws.stream(Purpose::Net, 0),
@@ -104,6 +107,9 @@ impl Core {
     /// Adds an event of a node to the trace.
     #[inline]
     pub(crate) fn record(&mut self, node: u32, task: u64, kind: Kind, a: u64, b: u64, words: impl FnOnce() -> String) {
+        if self.closed {
+            return;
+        }
         self.trace.add(Record { at: self.now, node, task, kind, a, b }, words);
     }
 
@@ -179,11 +185,6 @@ impl Core {
         let ns = self.physics.latency.draw(&mut stream);
         self.spare_stream = stream;
         ns
-    }
-
-    /// The nodes that a fault may strike, by number.
-    pub(crate) fn node_set(&self) -> BTreeSet<u32> {
-        (1..self.nodes.len() as u32).collect()
     }
 }
 

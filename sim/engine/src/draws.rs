@@ -111,7 +111,7 @@ impl Stream {
 }
 
 /// The number of an entity that has a name: stable, whatever else exists.
-pub fn entity(name: &str) -> u64 {
+pub(crate) fn entity(name: &str) -> u64 {
     crate::trace::digest(name.as_bytes())
 }
 

@@ -56,11 +56,6 @@ impl Effects {
         self.counts[effect as usize] += 1;
     }
 
-    /// Counts some.
-    pub(crate) fn add_many(&mut self, effect: Effect, count: u64) {
-        self.counts[effect as usize] += count;
-    }
-
     /// How often `effect` was seen.
     pub fn of(&self, effect: Effect) -> u64 {
         self.counts[effect as usize]
@@ -94,7 +89,7 @@ mod tests {
         let mut effects = Effects::default();
         for (index, (effect, name, _)) in Effect::ALL.into_iter().enumerate() {
             assert_eq!(effect as usize, index, "{name}");
-            effects.add_many(effect, index as u64 + 1);
+            (0..=index).for_each(|_| effects.add(effect));
         }
         assert_eq!(Effects::decode(&effects.encode()), Some(effects));
         assert_eq!(Effects::decode("1,2"), None);

@@ -259,9 +259,15 @@ impl Engine {
 
     /// Ends the process of a node.
     pub(crate) fn end_process(&self, node: u32, how: &Exit, kill: Option<Kill>) {
-        let tasks = self.with(|core| {
-            if core.nodes[node as usize].is_running() { core.end_process(node, how, kill) } else { Vec::new() }
+        let ended = self.with(|core| {
+            let state = &core.nodes[node as usize];
+            let name = state.rt.name().to_owned();
+            state.is_running().then(|| (name, core.end_process(node, how, kill)))
         });
+        let Some((name, tasks)) = ended else { return };
+        if let Ok(mut invariants) = self.invariants.try_borrow_mut() {
+            invariants.iter_mut().for_each(|invariant| invariant.node_ended(&name));
+        }
         for (slot, task) in tasks {
             self.drop_task(slot, task);
         }
@@ -301,6 +307,9 @@ impl Engine {
         let (preempted, poll) = polled.unwrap_or((false, Poll::Ready(())));
         if preempted {
             core.effects.add(Effect::Preempt);
+            core.record(node, number, Kind::Preempt, 0, 0, String::new);
+            // It goes on at once, if the strategy says so; tokio's own wake for it comes later.
+            core.make_ready(entry.slot, entry.generation);
         }
         let later = core.now + u64::from(entry.cost_ns);
         self.set_now(&mut core, later);
@@ -359,12 +368,17 @@ impl Engine {
     }
 
     /// Makes wakes from outside events of ours, at tokio's time.
-    fn take_outside(&self, tokio_now: u64) {
+    ///
+    /// tokio also sends back the wakes of polls whose budget was cut, at once and without its clock
+    /// having moved: those happen now, since our clock may stand behind tokio's.
+    fn take_outside(&self, tokio_now: u64, moved: bool) {
         let outside = std::mem::take(&mut *self.outside.borrow_mut());
         let mut core = self.core.borrow_mut();
         for (slot, generation) in outside {
-            let at = core.now.max(tokio_now);
-            core.effects.add(Effect::Foreign);
+            let at = if moved { core.now.max(tokio_now) } else { core.now };
+            if moved {
+                core.effects.add(Effect::Foreign);
+            }
             core.heap.push(at, Due::Wake { slot, generation });
         }
     }
@@ -399,13 +413,15 @@ pub(crate) struct Drive {
     sleep: Pin<Box<tokio::time::Sleep>>,
     /// When the sleep is due, in our time, and whether it stands for "never".
     armed: Option<(u64, bool)>,
+    /// tokio's clock when it was last looked at.
+    last_tokio_now: u64,
     budgets: Option<Budgets>,
 }
 
 impl Drive {
     pub(crate) fn new(engine: Rc<Engine>) -> Self {
         let tokio_base = tokio::time::Instant::now();
-        Self { engine, tokio_base, sleep: Box::pin(tokio::time::sleep_until(tokio_base)), armed: None, budgets: None }
+        Self { engine, tokio_base, sleep: Box::pin(tokio::time::sleep_until(tokio_base)), armed: None, last_tokio_now: 0, budgets: None }
     }
 
     fn tokio_now(&self) -> u64 {
@@ -416,7 +432,8 @@ impl Drive {
         let engine = Rc::clone(&self.engine);
         *engine.driver.borrow_mut() = Some(cx.waker().clone());
         let mut tokio_now = self.tokio_now();
-        engine.take_outside(tokio_now);
+        engine.take_outside(tokio_now, tokio_now > self.last_tokio_now);
+        self.last_tokio_now = tokio_now;
         let mut budgets = self.budgets.take().unwrap_or_else(|| Budgets::new(cx));
         let decided = loop {
             if engine.finished.get() || engine.core.borrow().failure.is_some() {

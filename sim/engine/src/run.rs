@@ -232,6 +232,7 @@ fn drive(engine: &std::rc::Rc<Engine>, body: &Body) {
     end(engine);
     // The world first, then the tasks: what their Drop code does has no effect any more.
     let tasks = engine.with(|core| {
+        core.closed = true;
         for node in &core.nodes {
             node.rt.mark_dead();
         }

@@ -60,11 +60,6 @@ impl Tasks {
         self.slots.get_mut(slot as usize).filter(|task| task.generation == generation)
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     /// Takes a task away.
     pub(crate) fn remove(&mut self, slot: u32) -> Task {
         self.slots.remove(slot as usize)

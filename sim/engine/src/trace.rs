@@ -9,7 +9,7 @@ use std::fmt;
 use std::fmt::Write as _;
 
 /// Events between two checkpoints.
-pub const CHECKPOINT_EVERY: u64 = 1024;
+pub(crate) const CHECKPOINT_EVERY: u64 = 1024;
 /// Events kept of each node, for a failure's report.
 const LAST_EVENTS: usize = 24;
 const ONE: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -19,7 +19,7 @@ const TWO: u64 = 0xD6E8_FEB8_6659_FD93;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 #[allow(missing_docs)] // the names say it, and `describe` says the rest
-pub enum Kind {
+pub(crate) enum Kind {
     Start = 1,
     Spawn,
     Poll,
@@ -27,7 +27,6 @@ pub enum Kind {
     Exit,
     Panic,
     Abort,
-    Timer,
     Listen,
     Connect,
     Accept,
@@ -38,24 +37,20 @@ pub enum Kind {
     Fin,
     Reset,
     Blocked,
-    Lost,
     Fault,
     Kill,
     Pause,
     Resume,
     Ready,
     Signal,
-    Stop,
     Event,
     Probe,
     Buggify,
     Print,
     File,
     Random,
-    Foreign,
     DeadCall,
     Wait,
-    End,
 }
 
 /// One thing that happened.

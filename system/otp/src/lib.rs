@@ -1,1 +1,35 @@
-//! Placeholder.
+//! Processes, as OTP has them: a task with an identity, an exit reason, and monitors.
+//!
+//! ```
+//! use simurgh_otp::{self as otp, ExitReason};
+//!
+//! simurgh_runtime::run("doc", async {
+//!     let worker = otp::spawn("worker", async { Err::<(), _>("out of paper") });
+//!     let down = otp::monitor(worker).await;
+//!     assert!(down.reason == ExitReason::error("out of paper") || down.reason == ExitReason::NoProcess);
+//!
+//!     let sleeper = otp::spawn("sleeper", std::future::pending::<()>());
+//!     let monitor = otp::monitor(sleeper);
+//!     otp::kill(sleeper);
+//!     assert_eq!(monitor.await.reason, ExitReason::Kill);
+//! });
+//! ```
+//!
+//! How the parts meet: a process is a task of a node; its [`Pid`] is the node's number and the
+//! task's; the node's table finds it by that. When it ends, for whatever reason, it is taken out of
+//! the table, and each [`Monitor`] gets one [`Down`], after everything that the process did.
+//! Mailboxes, links, servers and supervisors stand on this floor and come next.
+
+#![forbid(unsafe_code)]
+
+mod exit;
+mod monitor;
+mod pid;
+mod process;
+mod table;
+
+pub use exit::{ExitReason, IntoExit};
+pub use monitor::{Down, Monitor, monitor};
+pub use pid::{ParsePidError, Pid};
+pub use process::{Spawn, is_alive, kill, self_pid, set_label, spawn, spawn_monitor};
+pub use table::{ProcessInfo, count, list};

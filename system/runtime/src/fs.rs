@@ -5,6 +5,20 @@
 //! follows POSIX: content is durable after [`File::sync_all`], a new or renamed entry after
 //! [`sync_dir`]. (Memory shared between processes, for a write-ahead log's index, joins this API
 //! with the data layer.)
+//!
+//! ```
+//! # simurgh_runtime::run("doc", async {
+//! use simurgh_runtime::fs::{self, File, OpenOptions};
+//!
+//! let path = std::env::temp_dir().join(format!("simurgh-doc-{}", std::process::id()));
+//! fs::write(&path, "hello").await?;
+//! let file = File::open(&path, &OpenOptions::editing())?;
+//! file.run(|file| file.write_all_at(b"J", 0).and_then(|()| file.sync_all())).await?;
+//! assert_eq!(fs::read(&path).await?, b"Jello");
+//! fs::remove_file(&path)?;
+//! # std::io::Result::Ok(())
+//! # }).unwrap();
+//! ```
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -116,6 +130,26 @@ impl File {
             }
         }
         Ok(())
+    }
+
+    /// The whole content, however long it turns out to be.
+    pub fn read_all(&self) -> io::Result<Vec<u8>> {
+        const STEP: usize = 8 * 1024;
+        let mut content = vec![0; self.len()? as usize + 1]; // one more, to see the end
+        let mut filled = 0;
+        loop {
+            match self.read_at(&mut content[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(len) => filled += len,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted && !sim::is_simulated() => {}
+                Err(error) => return Err(error),
+            }
+            if filled == content.len() {
+                content.resize(filled + STEP, 0);
+            }
+        }
+        content.truncate(filled);
+        Ok(content)
     }
 
     /// Writes all of `from`.
@@ -273,13 +307,7 @@ pub fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<String>> {
 /// The whole content of a file.
 pub async fn read(path: impl Into<PathBuf>) -> io::Result<Vec<u8>> {
     let path = path.into();
-    crate::blocking(move || {
-        let file = File::open(&path, &OpenOptions::reading())?;
-        let mut content = vec![0; file.len()? as usize];
-        file.read_exact_at(&mut content, 0)?;
-        Ok(content)
-    })
-    .await
+    crate::blocking(move || File::open(&path, &OpenOptions::reading())?.read_all()).await
 }
 
 /// Replaces the whole content of a file, made if it is missing. Not atomic, and not synced.
@@ -308,6 +336,7 @@ mod tests {
             file.sync_all().unwrap();
             assert_eq!(file.run(|file| file.len().unwrap()).await, 8);
             assert_eq!(read(dir.join("a/one")).await.unwrap(), b"Jello\0\0!");
+            assert!(!read("/proc/self/status").await.unwrap().is_empty(), "a file that says it has length 0");
             assert_eq!(file.read_exact_at(&mut [0; 9], 0).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             rename(dir.join("a/one"), dir.join("a/two")).unwrap();
             sync_dir(dir.join("a")).unwrap();

@@ -57,7 +57,7 @@ macro_rules! __select {
         #[allow(non_camel_case_types)]
         enum __Out<$($name),+> { $($name($name),)+ __None }
         let __out = {
-            $(let mut $name = ::core::pin::pin!(if $cond { ::core::option::Option::Some($fut) } else { ::core::option::Option::None });)+
+            $(let mut $name = ::core::pin::pin!(if $cond { ::core::option::Option::Some(::core::future::IntoFuture::into_future($fut)) } else { ::core::option::Option::None });)+
             let __branches: usize = 0 $(+ { let _ = ::core::stringify!($name); 1 })+;
             ::core::future::poll_fn(|__cx| {
                 let __first = $crate::__select!(@first $mode __branches);
@@ -92,7 +92,7 @@ macro_rules! __select {
     (@first rotating $branches:ident) => { $crate::support::rotation($branches) };
 }
 
-/// Awaits several futures at once and gives all their outputs, as a tuple.
+/// Awaits up to eight futures at once and gives all their outputs, as a tuple.
 ///
 /// ```
 /// # simurgh_runtime::run("doc", async {
@@ -112,10 +112,25 @@ macro_rules! __join {
         $crate::__join!([$($done)* ($name, $future)] [$($names)*] $($rest)*)
     };
     ([$(($name:ident, $future:expr))+] $names:tt) => {{
-        $(let mut $name = ::core::pin::pin!($crate::support::MaybeDone::new($future));)+
+        $(let mut $name = ::core::pin::pin!($crate::support::MaybeDone::new(::core::future::IntoFuture::into_future($future)));)+
+        let __branches: usize = 0 $(+ { let _ = ::core::stringify!($name); 1 })+;
+        let mut __first = 0usize;
         ::core::future::poll_fn(|__cx| {
+            // Another one goes first each time, so that none can use up the task's budget for ever.
+            let __start = __first;
+            __first = (__first + 1) % __branches;
             let mut __all = true;
-            $(__all &= $name.as_mut().poll_done(__cx);)+
+            for __turn in 0..__branches {
+                let __at = (__start + __turn) % __branches;
+                let mut __index = 0usize;
+                $(
+                    if __at == __index {
+                        __all &= $name.as_mut().poll_done(__cx);
+                    }
+                    __index += 1;
+                )+
+                let _ = __index;
+            }
             if __all { ::core::task::Poll::Ready(()) } else { ::core::task::Poll::Pending }
         })
         .await;
@@ -178,128 +193,8 @@ macro_rules! err {
     ($($arg:tt)*) => { $crate::stdio::err(&::std::format!($($arg)*)) };
 }
 
-/// What the macros expand to.
 #[doc(hidden)]
-pub mod support {
-    use std::cell::Cell;
-    use std::future::Future;
-    use std::pin::Pin;
-    use std::task::{Context, Poll};
-
-    use pin_project_lite::pin_project;
-
-    use crate::sim;
-
-    thread_local! {
-        static ROTATION: Cell<usize> = const { Cell::new(0) };
-    }
-
-    /// Which of `branches` goes first this time.
-    #[inline]
-    pub fn rotation(branches: usize) -> usize {
-        sim::world(|world| world.choose(branches)).unwrap_or_else(|| {
-            let next = ROTATION.get().wrapping_add(1);
-            ROTATION.set(next);
-            next % branches
-        })
-    }
-
-    pin_project! {
-        /// A future, then its output.
-        #[project = MaybeDoneProjection]
-        pub enum MaybeDone<F: Future> {
-            /// Not ready yet.
-            Pending { #[pin] future: F },
-            /// Ready, until it is taken.
-            Done { output: Option<F::Output> },
-        }
-    }
-
-    impl<F: Future> MaybeDone<F> {
-        /// A future that has not been polled.
-        pub fn new(future: F) -> Self {
-            Self::Pending { future }
-        }
-
-        /// Polls unless done; tells whether it is done.
-        pub fn poll_done(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-            let output = match self.as_mut().project() {
-                MaybeDoneProjection::Done { .. } => return true,
-                MaybeDoneProjection::Pending { future } => match future.poll(cx) {
-                    Poll::Ready(output) => output,
-                    Poll::Pending => return false,
-                },
-            };
-            self.set(Self::Done { output: Some(output) });
-            true
-        }
-
-        /// Takes the output.
-        pub fn take(self: Pin<&mut Self>) -> F::Output {
-            match self.project() {
-                MaybeDoneProjection::Done { output } => output.take().expect("join! takes each output once"),
-                MaybeDoneProjection::Pending { .. } => unreachable!("join! takes outputs when all are done"),
-            }
-        }
-    }
-}
+pub mod support;
 
 #[cfg(test)]
-mod tests {
-    use crate::{run, yield_now};
-
-    #[test]
-    fn a_branch_whose_condition_is_false_is_left_out() {
-        run("test", async {
-            let picked = select! {
-                never = async { 1 }, if false => never,
-                always = async { 2 }, if true => always,
-            };
-            assert_eq!(picked, 2);
-            let otherwise = select! {
-                _value = async { 1 }, if false => 1,
-                else => 3,
-            };
-            assert_eq!(otherwise, 3);
-        });
-    }
-
-    #[test]
-    fn branches_take_turns_and_biased_ones_do_not() {
-        run("test", async {
-            let (mut first, mut second) = (0, 0);
-            for _ in 0..100 {
-                select! {
-                    () = async {} => first += 1,
-                    () = async {} => { second += 1; }
-                }
-            }
-            assert_eq!((first, second), (50, 50));
-            for _ in 0..100 {
-                select! { biased; () = async {} => first += 1, () = async {} => second += 1 }
-            }
-            assert_eq!((first, second), (150, 50));
-        });
-    }
-
-    #[test]
-    fn the_losing_futures_are_dropped_before_the_body_runs() {
-        run("test", async {
-            let mut count = 0;
-            select! {
-                () = async { yield_now().await; std::future::pending::<()>().await; count += 1; } => {},
-                () = async { yield_now().await } => count += 10,
-            }
-            assert_eq!(count, 10);
-        });
-    }
-
-    #[test]
-    fn join_runs_all_at_once() {
-        run("test", async {
-            let (send, receive) = tokio::sync::oneshot::channel();
-            let (received, ()) = join!(async { receive.await.unwrap() }, async { send.send(7).unwrap() });
-            assert_eq!(received, 7);
-        });
-    }
-}
+mod tests;

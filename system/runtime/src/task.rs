@@ -100,6 +100,19 @@ impl Builder {
         self
     }
 
+    /// Gives the task its identity before it starts, for whoever must write that down first.
+    ///
+    /// # Panics
+    /// Outside of a task of a node.
+    pub fn prepare(self) -> Prepared {
+        let carried = match self.carried {
+            Inherit::Parent => Carried::current(),
+            Inherit::Own(carried) => carried,
+        };
+        let node = self.node.unwrap_or_else(Node::current);
+        Prepared { header: Header::new(node, self.label, carried) }
+    }
+
     /// Starts the task.
     ///
     /// # Panics
@@ -109,12 +122,29 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let carried = match self.carried {
-            Inherit::Parent => Carried::current(),
-            Inherit::Own(carried) => carried,
-        };
-        let node = self.node.unwrap_or_else(Node::current);
-        spawn_with(Header::new(node, self.label, carried), future)
+        self.prepare().spawn(future)
+    }
+}
+
+/// A task that has its identity and has not started.
+#[derive(Debug)]
+pub struct Prepared {
+    header: Arc<Header>,
+}
+
+impl Prepared {
+    /// Who it will be.
+    pub fn header(&self) -> &Arc<Header> {
+        &self.header
+    }
+
+    /// Starts it.
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        spawn_with(self.header, future)
     }
 }
 

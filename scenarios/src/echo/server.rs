@@ -1,0 +1,77 @@
+//! The echo service as its production `main` runs it, with an operator who interferes.
+
+use std::net::SocketAddr;
+
+use simurgh::prelude::*;
+use simurgh::runtime::{random, yield_now};
+use simurgh_labs::echo::{Echo, EchoSettings};
+
+use super::PORT;
+
+/// Connections that one client may have at once.
+pub(crate) const PER_ADDRESS: usize = 2;
+
+/// The program of a server node.
+pub(crate) async fn main() -> Result<(), String> {
+    let settings = EchoSettings {
+        addr: SocketAddr::from(([0, 0, 0, 0], PORT)),
+        options: Options { max_connections: 30, max_per_address: PER_ADDRESS, ..Options::default() },
+    };
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let end = runtime::signal::shutdown().map_err(|error| words(&error))?;
+    let echo = start(&settings).await.map_err(|error| words(&error))?;
+    runtime::ready();
+    select! {
+        biased;
+        _signal = end => {},
+        () = operate(&echo) => {},
+    }
+    echo.stop().await;
+    Ok(())
+}
+
+/// Starts the service. Out of file handles, it tries again, as its service manager would.
+async fn start(settings: &EchoSettings) -> Result<Echo, simurgh_labs::echo::EchoError> {
+    for _ in 0..50 {
+        if let Ok(echo) = Echo::start(settings).await {
+            return Ok(echo);
+        }
+        sleep(100.millis()).await;
+    }
+    Echo::start(settings).await
+}
+
+/// Kills a handler now and then, suspends and resumes the listener, and counts.
+async fn operate(echo: &Echo) {
+    loop {
+        sleep(random::range(100..400).millis()).await;
+        event!("net.listener.census", { open: echo.listener.count() });
+        if buggify!("operator.kills") {
+            kill_one(echo);
+        }
+        if buggify!("operator.suspends") {
+            echo.listener.suspend();
+            yield_now().await;
+            if buggify!("operator.waits") {
+                sleep(random::range(1..50).millis()).await;
+            }
+            echo.listener.resume();
+        }
+    }
+}
+
+fn kill_one(echo: &Echo) {
+    let connections = echo.listener.connections();
+    if connections.is_empty() {
+        return;
+    }
+    let index = random::range(0..connections.len() as u64) as usize;
+    let Some(pid) = connections[index].pid else { return };
+    event!("echo.handler_killed", { count: 1 }, { peer: &connections[index].peer.to_string() });
+    otp::kill(pid);
+    if planted!("echo.kills-a-neighbour")
+        && let Some(pid) = connections.get(index + 1).and_then(|neighbour| neighbour.pid)
+    {
+        otp::kill(pid);
+    }
+}

@@ -1,0 +1,7 @@
+//! `cargo sim`: runs the simulations of this repository.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    simurgh_sim::main(&scenarios::registry())
+}

@@ -1,0 +1,144 @@
+//! The acceptor: takes a slot, then a connection, and hands both to a process of their own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use simurgh_otp::Spawn;
+use simurgh_runtime::net::{TcpListener, TcpStream};
+use simurgh_runtime::{planted, probe, select, sleep, yield_now};
+use simurgh_telemetry::event;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::connection::{Connection, Handler, Stay};
+use crate::error::is_exhaustion;
+use crate::table::{Phase, Shared};
+
+/// First and longest wait after an accept that failed for want of handles or memory.
+const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(1);
+
+pub(crate) struct Acceptor<H> {
+    pub(crate) listener: TcpListener,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) handler: Arc<H>,
+}
+
+/// The listener no longer accepts.
+struct Over;
+
+impl<H: Handler> Acceptor<H> {
+    /// Accepts until the listener drains or stops; then the socket closes.
+    pub(crate) async fn run(mut self) {
+        let mut phase = self.shared.phase.subscribe();
+        let mut backoff = Duration::ZERO;
+        while let Ok(slot) = self.slot(&mut phase).await {
+            let accepted = select! {
+                biased;
+                () = changed(&mut phase) => continue,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    backoff = Duration::ZERO;
+                    self.hand_over(stream, peer, slot);
+                }
+                Err(error) => {
+                    drop(slot);
+                    backoff = self.failed(&error, backoff);
+                    select! {
+                        () = sleep(backoff) => {},
+                        () = changed(&mut phase) => {},
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until the listener accepts and has room for one more.
+    async fn slot(&self, phase: &mut watch::Receiver<Phase>) -> Result<OwnedSemaphorePermit, Over> {
+        loop {
+            self.wait_running(phase).await?;
+            let slot = select! {
+                biased;
+                () = changed(phase) => continue,
+                slot = Arc::clone(&self.slots).acquire_owned() => slot,
+            };
+            return slot.map_err(|_| Over);
+        }
+    }
+
+    async fn wait_running(&self, phase: &mut watch::Receiver<Phase>) -> Result<(), Over> {
+        if planted!("net.lost-wakeup") && *phase.borrow() == Phase::Suspended {
+            // A look, then a wait: what is said in between is not heard.
+            yield_now().await;
+            phase.mark_unchanged();
+            let _ = phase.changed().await;
+        }
+        match *phase.wait_for(|phase| *phase != Phase::Suspended).await.map_err(|_| Over)? {
+            Phase::Running => Ok(()),
+            Phase::Suspended | Phase::Draining | Phase::Stopped => Err(Over),
+        }
+    }
+
+    /// Starts the connection's process. Everything that must be given back is inside it before it
+    /// runs: a kill before its first poll gives back as much as one after its last.
+    fn hand_over(&self, stream: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+        let shared = self.shared.enter(peer);
+        let stay = Stay::new(Arc::clone(&self.shared), Arc::clone(&shared), slot);
+        let handler = Arc::clone(&self.handler);
+        let nodelay = self.shared.options.nodelay;
+        let label = ("connection", shared.number);
+        let pid = Spawn::new(label).supervised().spawn(async move {
+            let mut stay = stay;
+            if !stay.admit().await {
+                probe!("net.refused");
+                let mut stream = stream;
+                let _ = stream.set_zero_linger(); // the peer hears of it at once
+                return Ok(());
+            }
+            let _ = stream.set_nodelay(nodelay); // a peer that is gone already is found out by reading
+            let result = handler.handle(Connection::new(stream, stay.connection())).await;
+            stay.ended(result.as_ref().err());
+            // A broken connection is the daily bread of a listener: told by its event, not logged as a crash.
+            result.or_else(|error| if is_peers_doing(&error) { Ok(()) } else { Err(error) })
+        });
+        shared.set_pid(pid);
+    }
+
+    /// Deals with a failed accept; tells how long to wait before the next.
+    fn failed(&self, error: &io::Error, before: Duration) -> Duration {
+        self.shared.accept_errors.fetch_add(1, Ordering::Relaxed);
+        event!("net.accept.error", { count: 1 }, { code: error.raw_os_error().unwrap_or(0) });
+        if !is_exhaustion(error) && is_peers_doing(error) {
+            return Duration::ZERO; // that one connection ended before it was accepted
+        }
+        probe!("net.accept_exhausted");
+        if before.is_zero() {
+            tracing::error!("cannot accept connections for now: {error}; those that wait are served when it passes");
+        }
+        (before * 2).clamp(BACKOFF_FIRST, BACKOFF_MAX)
+    }
+}
+
+/// Ready when the listener's phase is another one. A phase that can no longer change never is: the
+/// listener's owner is gone then, and only the acceptor's own exit is left.
+async fn changed(phase: &mut watch::Receiver<Phase>) {
+    if phase.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Whether an error only says that the other end is gone, or too slow.
+pub(crate) fn is_peers_doing(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, Interrupted, NotConnected, TimedOut, UnexpectedEof, WriteZero,
+    };
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset | Interrupted | NotConnected | TimedOut | UnexpectedEof | WriteZero
+    )
+}

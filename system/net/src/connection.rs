@@ -1,0 +1,268 @@
+//! One accepted connection, as its process sees it.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use simurgh_runtime::net::TcpStream;
+use simurgh_runtime::time::Sleep;
+use simurgh_runtime::{Instant, planted, sleep_until};
+use simurgh_telemetry::event;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::table::{ConnectionShared, ConnectionState, Shared};
+
+/// Serves connections. Every `async fn(Connection) -> io::Result<()>` is one.
+pub trait Handler: Send + Sync + 'static {
+    /// Serves one connection; its end is the connection's. A panic or an error ends this one only.
+    fn handle(&self, connection: Connection) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+impl<F, R> Handler for F
+where
+    F: Fn(Connection) -> R + Send + Sync + 'static,
+    R: Future<Output = io::Result<()>> + Send,
+{
+    fn handle(&self, connection: Connection) -> impl Future<Output = io::Result<()>> + Send {
+        self(connection)
+    }
+}
+
+/// A connection: a byte stream with time limits. Dropping it closes it.
+///
+/// Reads that wait too long fail with [`io::ErrorKind::TimedOut`]. One timer serves all limits: it
+/// is looked at when a read or write has to wait, and set again only when it would ring too early
+/// or has rung for nothing.
+pub struct Connection {
+    stream: TcpStream,
+    shared: Arc<ConnectionShared>,
+    limits: Limits,
+    timer: Option<Pin<Box<Sleep>>>,
+    read_waits_since: Option<Instant>,
+    last_byte: Option<Instant>,
+    drain_waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    handshake: Duration,
+    read: Duration,
+    idle: Option<Duration>,
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, (listener, shared): (&Shared, Arc<ConnectionShared>)) -> Self {
+        let options = &listener.options;
+        let limits = Limits {
+            handshake: options.handshake_timeout,
+            read: options.read_timeout,
+            idle: options.idle_timeout,
+        };
+        Self { stream, shared, limits, timer: None, read_waits_since: None, last_byte: None, drain_waker: None }
+    }
+
+    /// The other end's address.
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.shared.peer
+    }
+
+    /// The number of the connection, counted from the listener's start.
+    pub fn number(&self) -> u64 {
+        self.shared.number
+    }
+
+    /// The handshake is done, whatever has been read: from now on the read limit holds.
+    pub fn handshaken(&self) {
+        self.shared.set_state(ConnectionState::Active);
+    }
+
+    /// Waits until the listener drains: time to finish and return.
+    pub async fn draining(&mut self) {
+        poll_fn(|cx| self.poll_draining(cx)).await;
+    }
+
+    /// Ready once the listener drains.
+    pub fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.shared.is_draining() {
+            return Poll::Ready(());
+        }
+        // The waker seldom changes; only then is the shared place locked.
+        if !self.drain_waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            self.drain_waker = Some(cx.waker().clone());
+            self.shared.wake_on_drain(cx.waker());
+            if self.shared.is_draining() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// When the limit that comes first is up.
+    fn deadline(&self) -> Instant {
+        let state = self.shared.state();
+        let reading = match (state, self.read_waits_since) {
+            (ConnectionState::Active, Some(since)) => Some(since + self.limits.read),
+            (ConnectionState::Active, None) => None,
+            (ConnectionState::Accepted | ConnectionState::Handshake, _) => Some(self.shared.since + self.limits.handshake),
+        };
+        let idle = self.limits.idle.map(|idle| self.last_byte.unwrap_or(self.shared.since) + idle);
+        let far = || Instant::now() + Duration::from_secs(86_400);
+        reading.into_iter().chain(idle).min().unwrap_or_else(far)
+    }
+
+    /// Ready, with an error, once a limit is up. Called when a read or write has to wait.
+    fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let deadline = self.deadline();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        // Rung too early: something was read or written since it was set.
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() >= deadline {
+                let what = if self.shared.state() == ConnectionState::Active { "waited too long for the peer" } else { "no first byte in time" };
+                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, what));
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    fn note_bytes(&mut self, counter: impl Fn(&ConnectionShared) -> &AtomicU64, count: usize) {
+        let counter = counter(&self.shared);
+        // One writer, so no read-modify-write is needed.
+        counter.store(counter.load(Ordering::Relaxed) + count as u64, Ordering::Relaxed);
+        if self.limits.idle.is_some() {
+            self.last_byte = Some(Instant::now());
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        match Pin::new(&mut self.stream).poll_read(cx, into) {
+            Poll::Ready(Ok(())) => {
+                let count = into.filled().len() - before;
+                self.read_waits_since = None;
+                if count > 0 {
+                    self.note_bytes(|shared| &shared.bytes_in, count);
+                    if self.shared.state() != ConnectionState::Active {
+                        self.shared.set_state(ConnectionState::Active);
+                    }
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                self.read_waits_since.get_or_insert_with(Instant::now);
+                self.poll_limits(cx).map(Err)
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write(cx, from) {
+            Poll::Ready(Ok(count)) => {
+                self.note_bytes(|shared| &shared.bytes_out, count);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_limits(cx).map(Err),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Connection({} from {})", self.shared.number, self.shared.peer)
+    }
+}
+
+/// A connection's stay at its listener: gives back its slot, its address's count and its place in
+/// the table when it is dropped, which every way for a process to end does.
+pub(crate) struct Stay {
+    listener: Arc<Shared>,
+    connection: Arc<ConnectionShared>,
+    slot: Option<OwnedSemaphorePermit>,
+    admitted: bool,
+    ended: Option<&'static str>,
+}
+
+impl Stay {
+    pub(crate) fn new(listener: Arc<Shared>, connection: Arc<ConnectionShared>, slot: OwnedSemaphorePermit) -> Self {
+        Self { listener, connection, slot: Some(slot), admitted: false, ended: None }
+    }
+
+    /// Whether the peer's address may have this connection too.
+    pub(crate) async fn admit(&mut self) -> bool {
+        let peer = self.connection.peer;
+        self.connection.set_state(ConnectionState::Handshake);
+        let Some(from_address) = self.listener.admit(peer.ip()).await else {
+            self.listener.refused.fetch_add(1, Ordering::Relaxed);
+            self.ended = Some("refused");
+            event!("net.connection.refused", { count: 1 }, { connection: self.connection.number });
+            return false;
+        };
+        self.admitted = true;
+        event!("net.connection.start", { active: self.listener.count(), from_address: from_address }, {
+            connection: self.connection.number,
+            max_connections: self.listener.options.max_connections,
+            max_per_address: self.listener.options.max_per_address,
+        });
+        true
+    }
+
+    pub(crate) fn connection(&self) -> (&Shared, Arc<ConnectionShared>) {
+        (&self.listener, Arc::clone(&self.connection))
+    }
+
+    /// The handler has returned.
+    pub(crate) fn ended(&mut self, error: Option<&io::Error>) {
+        self.ended = Some(match error.map(io::Error::kind) {
+            None => "closed",
+            Some(io::ErrorKind::TimedOut) => "timeout",
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
+            Some(_) => "error",
+        });
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        let interrupted = if std::thread::panicking() { "panic" } else { "kill" };
+        let reason = self.ended.unwrap_or(interrupted);
+        let forgets = planted!("net.count-not-decremented") && reason == "reset";
+        if self.admitted {
+            self.listener.dismiss(self.connection.peer.ip());
+        }
+        let active = if forgets { self.listener.count() } else { self.listener.leave(self.connection.number) };
+        drop(self.slot.take());
+        if !self.admitted {
+            return; // it never started: refused, or killed before
+        }
+        event!("net.connection.stop", {
+            duration_ns: self.connection.since.elapsed().as_nanos(),
+            bytes_in: self.connection.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.connection.bytes_out.load(Ordering::Relaxed),
+            active: active,
+        }, { connection: self.connection.number, reason: reason });
+    }
+}

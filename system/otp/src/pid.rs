@@ -1,0 +1,79 @@
+//! Process identifiers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use simurgh_runtime::Header;
+
+/// Names a process: its node, its number there, and which run of the node that was.
+///
+/// Printed as `<node.number.incarnation>`; never used again within an incarnation of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pid {
+    node: u32,
+    incarnation: u32,
+    number: u64,
+}
+
+impl Pid {
+    pub(crate) fn of(header: &Header) -> Self {
+        let node = header.node();
+        Self { node: node.id().0, incarnation: node.incarnation(), number: header.number() }
+    }
+
+    /// The number of its node.
+    pub fn node(self) -> u32 {
+        self.node
+    }
+
+    /// Its number within the node.
+    pub fn number(self) -> u64 {
+        self.number
+    }
+
+    /// Which run of the node it belongs to; the first is 0.
+    pub fn incarnation(self) -> u32 {
+        self.incarnation
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}.{}.{}>", self.node, self.number, self.incarnation)
+    }
+}
+
+/// A text that is not a pid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is not a pid; one looks like <0.17.0>")]
+pub struct ParsePidError(String);
+
+impl FromStr for Pid {
+    type Err = ParsePidError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePidError> {
+        let parse = || {
+            let mut parts = text.strip_prefix('<')?.strip_suffix('>')?.split('.');
+            let node = parts.next()?.parse().ok()?;
+            let number = parts.next()?.parse().ok()?;
+            let incarnation = parts.next()?.parse().ok()?;
+            parts.next().is_none().then_some(Self { node, incarnation, number })
+        };
+        parse().ok_or_else(|| ParsePidError(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_survives_the_way_through_text() {
+        let pid = Pid { node: 3, incarnation: 2, number: u64::MAX };
+        assert_eq!(pid.to_string().parse(), Ok(pid));
+        for bad in ["", "<>", "<1.2>", "<1.2.3.4>", "1.2.3", "<a.b.c>", "<1.2.3", "<-1.2.3>"] {
+            assert!(bad.parse::<Pid>().is_err(), "{bad}");
+        }
+        assert_eq!(size_of::<Pid>(), 16);
+    }
+}
