@@ -9,7 +9,7 @@
 //! | [`CapsRespected`] `net.caps_respected` | `net.cap-check-then-act` |
 //! | [`CountReturns`] `net.count_returns` | `net.count-not-decremented` |
 //! | [`DrainLeavesNone`] `net.drain_leaves_none` | `net.drain-forgets-state` |
-//! | [`EchoInOrder`] `echo.in_order` | `echo.swapped-halves` |
+//! | [`EchoInOrder`] `echo.in_order` | `echo.byte-twice` |
 //! | [`NoBystanderHurt`] `echo.no_bystander_hurt` | `echo.kills-a-neighbour` |
 //! | [`ServesAgain`] `net.serves_again` | `net.lost-wakeup` |
 

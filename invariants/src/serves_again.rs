@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use simurgh_sim::{Invariant, Moment, Seen};
 
-/// A listener that was resumed accepts again: its clients say what they found.
+/// A listener that was resumed accepts again, soon; and when all faults are mended, it serves.
 ///
-/// Reads `probe.connect` {`waited_ns`}, which a client emits when a connection to a listener that is
-/// running, with all faults mended, was served or given up. Planted bug: `net.lost-wakeup` does not
-/// hear a resume that comes between its look and its wait.
+/// Reads `net.listener.resume`, `.suspend`, `.accepting`, and `net.listener.census`, which somebody
+/// in the node emits now and then: two in a row without having begun to accept are too many. Reads
+/// `probe.connect` {`result`, `server`, `waited_ns`} of a client that tries in the end. Planted bug:
+/// `net.lost-wakeup` does not hear a resume that comes between its look and its wait.
 #[derive(Debug, Default)]
 pub struct ServesAgain {
-    resumed: BTreeMap<String, Moment>,
+    /// By node: when it was resumed, and the censuses since.
+    resumed: BTreeMap<String, (Moment, u32)>,
 }
 
 impl Invariant for ServesAgain {
@@ -22,16 +24,27 @@ impl Invariant for ServesAgain {
     fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
         match seen.event.name {
             "net.listener.resume" => {
-                self.resumed.insert(seen.node.to_owned(), seen.at);
-                Ok(())
+                self.resumed.insert(seen.node.to_owned(), (seen.at, 0));
+            }
+            "net.listener.suspend" | "net.listener.accepting" | "net.listener.drain" => {
+                self.resumed.remove(seen.node);
+            }
+            "net.listener.census" => {
+                if let Some((since, censuses)) = self.resumed.get_mut(seen.node) {
+                    *censuses += 1;
+                    if *censuses >= 2 {
+                        return Err(format!("{} was resumed at {since} and has not begun to accept", seen.node));
+                    }
+                }
             }
             "probe.connect" if seen.event.str("result") == Some("given_up") => {
                 let server = seen.event.str("server").unwrap_or("the server");
-                let since = self.resumed.get(server).map_or_else(String::new, |at| format!(", resumed at {at},"));
-                Err(format!("{server}{since} has not served {} in {} ns", seen.node, seen.event.measurement("waited_ns").unwrap_or(0.0)))
+                let waited = seen.event.measurement("waited_ns").unwrap_or(0.0);
+                return Err(format!("{server} has not served {} in {waited} ns, with all faults mended", seen.node));
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     fn node_ended(&mut self, node: &str) {

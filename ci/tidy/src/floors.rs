@@ -4,7 +4,8 @@
 //! stands beside the system: only tests, and the crate that runs scenarios, may link it. The table
 //! holds the whole plan; a crate that is not in it has no place yet, which is an error.
 
-use crate::manifest::{Dependency, Manifest, Use, members};
+use crate::manifest::{Dependency, Entry, Manifest, Use, members};
+use crate::rust::words;
 use crate::{File, Finding};
 
 /// The floors of the system, lowest first; on each, from left to right, as folders.
@@ -32,7 +33,7 @@ const RUNS_THE_SIMULATOR: &str = "scenarios";
 const TOOLS: [&str; 1] = ["ci/tidy"];
 
 /// Features of tokio that touch the machine, and so belong to the seam.
-const MACHINE: [&str; 8] = ["full", "rt-multi-thread", "time", "net", "fs", "signal", "process", "io-std"];
+const MACHINE: [&str; 9] = ["full", "rt-multi-thread", "time", "net", "fs", "signal", "process", "io-std", "test-util"];
 
 /// The crates that may ask tokio for them: the seam, and the simulator's driver.
 const SEAM: [&str; 2] = ["system/runtime", "sim/engine"];
@@ -49,7 +50,26 @@ enum Place {
 
 /// Checks the manifests of all members.
 pub fn check(files: &[File]) -> Vec<Finding> {
-    members(files).iter().flat_map(check_crate).collect()
+    let mut found: Vec<Finding> = members(files).iter().flat_map(check_crate).collect();
+    found.extend(files.iter().filter(|file| file.path.ends_with("Cargo.toml")).flat_map(check_planted));
+    found
+}
+
+/// Nothing may turn on planted bugs for all who depend on it.
+fn check_planted(file: &File) -> Vec<Finding> {
+    let everywhere = |entry: &&Entry| {
+        entry.section == "workspace.dependencies" || (entry.section == "features" && entry.key == "default")
+    };
+    let manifest = Manifest::new(file);
+    let bad =
+        manifest.entries.iter().filter(everywhere).filter(|entry| words(&entry.value, "planted").next().is_some());
+    bad.map(|entry| {
+        file.finding(
+            entry.line,
+            format!("{} turns on planted bugs for everybody: only scenarios and tests do", entry.key),
+        )
+    })
+    .collect()
 }
 
 /// The folder of a package, by the rule of names; `None` for packages that are not ours.
@@ -246,6 +266,12 @@ mod tests {
             ("system/novel", "simurgh-novel", "", "has no floor"),
             ("ci/tidy", "simurgh-tidy", "[dependencies]\nsimurgh-runtime.workspace = true\n", "stand alone"),
             ("system/net", "simurgh-net", "[dev-dependencies]\nsimurgh-tidy.workspace = true\n", "stand alone"),
+            (
+                "system/net",
+                "simurgh-net",
+                "[features]\ndefault = [\"planted\"]\nplanted = []\n",
+                "Cargo.toml:4: default turns on planted bugs",
+            ),
             ("system/net", "", "", "has no name"),
         ] {
             let text = found(folder, package, rest).join("\n");
@@ -256,5 +282,14 @@ mod tests {
             };
             assert!(text.contains(want), "{folder}: wanted \"{want}\" in \"{text}\"");
         }
+    }
+
+    #[test]
+    fn the_workspace_plants_nothing() {
+        let file = File::new(
+            "Cargo.toml",
+            "[workspace.dependencies]\nsimurgh-runtime = { path = \"x\", features = [\"planted\"] }\n",
+        );
+        assert_eq!(check(&[file]).len(), 1);
     }
 }

@@ -14,9 +14,9 @@ const BEGIN: &str = "<!-- globals:begin -->";
 const END: &str = "<!-- globals:end -->";
 
 /// Words of types that cannot change. A type with any other word may, and has to be listed.
-const PLAIN: [&str; 20] = [
+const PLAIN: [&str; 21] = [
     "str", "static", "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
-    "isize", "f64", "Option", "Duration", "f32",
+    "isize", "f64", "Option", "Duration", "f32", "fn",
 ];
 
 /// A static item.

@@ -13,6 +13,7 @@ pub struct Source {
     pub code: String,
     /// Only comments are blanks.
     pub spoken: String,
+    is_test_file: bool,
     tests: Vec<Range<usize>>,
 }
 
@@ -20,13 +21,13 @@ impl Source {
     /// Looks at a file of Rust.
     pub fn new(path: &str, text: &str) -> Self {
         let (code, spoken) = blank(text);
-        let tests = if is_test_file(path) { Vec::from([0..text.len() + 1]) } else { test_items(&code) };
-        Self { code, spoken, tests }
+        let tests = test_items(&code);
+        Self { code, spoken, is_test_file: is_test_file(path), tests }
     }
 
     /// Whether the byte at `offset` belongs to a test.
     pub fn is_test(&self, offset: usize) -> bool {
-        self.tests.iter().any(|range| range.contains(&offset))
+        self.is_test_file || self.tests.iter().any(|range| range.contains(&offset))
     }
 
     /// The line of the byte at `offset`, from 1.

@@ -28,9 +28,8 @@ impl Plan {
         let tabs = stream.between(1, 3);
         let mut plan = Self { tabs: vec![Vec::new(); tabs as usize] };
         for number in 0..lines {
-            let len = match stream.below(40) {
-                0 => stream.between(20_000, 200_000),
-                1..=4 => stream.between(1_000, 9_000),
+            let len = match stream.below(10) {
+                0 => stream.between(1_000, 9_000),
                 _ => stream.between(1, 300),
             };
             let line = Line {
@@ -70,6 +69,9 @@ async fn tab(servers: Vec<SocketAddr>, lines: Vec<Line>) -> Result<(), String> {
             wait_ms = (wait_ms * 2).min(2_000);
             continue;
         };
+        if buggify!("client.storms") {
+            storm(addr).await;
+        }
         if buggify!("client.silent") {
             sleep(3.secs()).await;
         }
@@ -105,6 +107,16 @@ async fn tab(servers: Vec<SocketAddr>, lines: Vec<Line>) -> Result<(), String> {
     Err(format!("{} lines are left after {TRIES} connections", lines.count()))
 }
 
+/// More connections at once than one address may have.
+async fn storm(addr: SocketAddr) {
+    let one = || async {
+        if let Ok(mut stream) = TcpStream::connect(addr).await {
+            let _ = timeout(100.millis(), stream.read(&mut [0; 1])).await;
+        }
+    };
+    let _ = timeout(5.secs(), async { join!(one(), one(), one(), one(), one()) }).await;
+}
+
 fn broken(stream: &TcpStream, error: &str) {
     let local = stream.local_addr().map_or_else(|_| "unknown".to_owned(), |addr| addr.to_string());
     event!("echo.client.broken", { count: 1 }, { local: &local, error: error });
@@ -112,7 +124,9 @@ fn broken(stream: &TcpStream, error: &str) {
 
 /// Says a line and reads it back; at the same time, so that neither side's buffers need hold it all.
 async fn exchange(stream: &mut TcpStream, line: &Line) -> io::Result<()> {
-    let said: Vec<u8> = (0..line.len).map(|at| (at as u8).wrapping_mul(31) ^ line.seed).collect();
+    // Far more than fits into the buffers between here and there.
+    let len = if buggify!("client.talks_a_lot") { line.len * 40 } else { line.len };
+    let said: Vec<u8> = (0..len).map(|at| (at as u8).wrapping_mul(31) ^ line.seed).collect();
     let (mut read, mut write) = tokio::io::split(stream);
     let stalls = buggify!("client.stalls");
     let reading = async {

@@ -33,7 +33,7 @@ pub const PLANTED: [&str; 7] = [
     "net.count-not-decremented",
     "net.drain-forgets-state",
     "echo.unbounded-buffer",
-    "echo.swapped-halves",
+    "echo.byte-twice",
     "echo.kills-a-neighbour",
 ];
 

@@ -41,18 +41,22 @@ async fn start(settings: &EchoSettings) -> Result<Echo, simurgh_labs::echo::Echo
     Echo::start(settings).await
 }
 
-/// Kills a handler now and then, suspends and resumes the listener, and counts.
+/// Interferes for a while: kills handlers, suspends and resumes the listener. Counts to the end.
 async fn operate(echo: &Echo) {
-    loop {
+    const MEDDLES: u32 = 30;
+    for round in 0.. {
         sleep(random::range(100..400).millis()).await;
         event!("net.listener.census", { open: echo.listener.count() });
+        if round >= MEDDLES {
+            continue;
+        }
         if buggify!("operator.kills") {
             kill_one(echo);
         }
-        if buggify!("operator.suspends") {
+        if random::chance(0.5) {
             echo.listener.suspend();
             yield_now().await;
-            if buggify!("operator.waits") {
+            if random::chance(0.3) {
                 sleep(random::range(1..50).millis()).await;
             }
             echo.listener.resume();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use simurgh_otp::Spawn;
 use simurgh_runtime::net::{TcpListener, TcpStream};
-use simurgh_runtime::{planted, probe, select, sleep, yield_now};
+use simurgh_runtime::{planted, probe, select, sleep};
 use simurgh_telemetry::event;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -25,6 +25,8 @@ pub(crate) struct Acceptor<H> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) handler: Arc<H>,
+    /// The phase has changed since it last began to accept.
+    pub(crate) told: bool,
 }
 
 /// The listener no longer accepts.
@@ -38,7 +40,10 @@ impl<H: Handler> Acceptor<H> {
         while let Ok(slot) = self.slot(&mut phase).await {
             let accepted = select! {
                 biased;
-                () = changed(&mut phase) => continue,
+                () = changed(&mut phase) => {
+                    self.told = true;
+                    continue;
+                }
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -51,7 +56,7 @@ impl<H: Handler> Acceptor<H> {
                     backoff = self.failed(&error, backoff);
                     select! {
                         () = sleep(backoff) => {},
-                        () = changed(&mut phase) => {},
+                        () = changed(&mut phase) => self.told = true,
                     }
                 }
             }
@@ -59,29 +64,36 @@ impl<H: Handler> Acceptor<H> {
     }
 
     /// Waits until the listener accepts and has room for one more.
-    async fn slot(&self, phase: &mut watch::Receiver<Phase>) -> Result<OwnedSemaphorePermit, Over> {
+    async fn slot(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<OwnedSemaphorePermit, Over> {
         loop {
             self.wait_running(phase).await?;
             let slot = select! {
                 biased;
-                () = changed(phase) => continue,
+                () = changed(phase) => {
+                    self.told = true;
+                    continue;
+                }
                 slot = Arc::clone(&self.slots).acquire_owned() => slot,
             };
             return slot.map_err(|_| Over);
         }
     }
 
-    async fn wait_running(&self, phase: &mut watch::Receiver<Phase>) -> Result<(), Over> {
+    async fn wait_running(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), Over> {
         if planted!("net.lost-wakeup") && *phase.borrow() == Phase::Suspended {
             // A look, then a wait: what is said in between is not heard.
-            yield_now().await;
+            tokio::task::coop::consume_budget().await;
             phase.mark_unchanged();
             let _ = phase.changed().await;
         }
         match *phase.wait_for(|phase| *phase != Phase::Suspended).await.map_err(|_| Over)? {
-            Phase::Running => Ok(()),
-            Phase::Suspended | Phase::Draining | Phase::Stopped => Err(Over),
+            Phase::Running => {}
+            Phase::Suspended | Phase::Draining | Phase::Stopped => return Err(Over),
         }
+        if std::mem::take(&mut self.told) {
+            event!("net.listener.accepting");
+        }
+        Ok(())
     }
 
     /// Starts the connection's process. Everything that must be given back is inside it before it

@@ -54,7 +54,7 @@ impl Listener {
         let addr = listener.local_addr().map_err(|error| ListenError::new(unknown, error))?;
         let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
         let shared = Shared::new(options);
-        let acceptor = Acceptor { listener, shared: Arc::clone(&shared), slots, handler: Arc::new(handler) };
+        let acceptor = Acceptor { listener, shared: Arc::clone(&shared), slots, handler: Arc::new(handler), told: false };
         let (pid, ended) = otp::spawn_monitor(format!("acceptor :{}", addr.port()), acceptor.run());
         event!("net.listener.start", {}, { port: addr.port() });
         Ok(Self { addr, acceptor: pid, ended: Mutex::new(Some(ended)), shared })

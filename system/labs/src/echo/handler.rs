@@ -32,17 +32,12 @@ impl Echoing {
             if planted!("echo.unbounded-buffer") {
                 self.read_on(connection, cx)?;
             }
-            if !planted!("echo.swapped-halves") {
-                ready!(self.poll_write_kept(connection, cx))?;
-            }
+            ready!(self.poll_write_kept(connection, cx))?;
             if self.finished {
                 return Poll::Ready(Ok(()));
             }
             match self.poll_round(connection, cx) {
                 Poll::Ready(result) => result?,
-                Poll::Pending if planted!("echo.swapped-halves") && !self.kept.is_empty() => {
-                    ready!(self.poll_write_kept(connection, cx))?;
-                }
                 // Nothing at hand: this is the moment to end, if the listener wants that.
                 Poll::Pending => return connection.poll_draining(cx).map(Ok),
             }
@@ -62,7 +57,8 @@ impl Echoing {
             Poll::Pending => 0,
         };
         if taken < said.len() {
-            self.keep(&said[taken..]);
+            let from = if planted!("echo.byte-twice") { taken.saturating_sub(1) } else { taken };
+            self.keep(&said[from..]);
         }
         Poll::Ready(Ok(()))
     }
