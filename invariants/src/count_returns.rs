@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use simurgh_sim::{Invariant, Moment, Seen};
+use simurgh_sim::{Invariant, Seen};
 
-/// Connections that are accepted and have not started are counted too; they start soon.
-const QUIET_NS: u64 = 5_000_000_000;
+/// Connections that are accepted and have not started are counted too; they start soon. A count that
+/// stays too high over this many censuses, with nothing started or stopped in between, is wrong.
+const CENSUSES: u32 = 5;
 
 /// What a listener counts as open is what has started and not stopped: each end takes one off.
 ///
@@ -20,7 +21,7 @@ pub struct CountReturns {
 #[derive(Debug, Default)]
 struct Open {
     count: i64,
-    changed: Option<Moment>,
+    too_high: u32,
 }
 
 impl Invariant for CountReturns {
@@ -37,7 +38,7 @@ impl Invariant for CountReturns {
         };
         let open = self.nodes.entry(seen.node.to_owned()).or_default();
         open.count += change;
-        open.changed = Some(seen.at);
+        open.too_high = 0;
         if open.count < 0 { Err(format!("{}: a connection stopped that had not started", seen.node)) } else { Ok(()) }
     }
 
@@ -50,8 +51,8 @@ impl CountReturns {
     fn census(&mut self, seen: &Seen<'_>) -> Result<(), String> {
         let open = self.nodes.entry(seen.node.to_owned()).or_default();
         let counted = seen.event.measurement("open").unwrap_or(0.0) as i64;
-        let quiet = open.changed.is_none_or(|at| seen.at.0 - at.0 >= QUIET_NS);
-        if counted < open.count || (quiet && counted > open.count) {
+        open.too_high = if counted > open.count { open.too_high + 1 } else { 0 };
+        if counted < open.count || open.too_high >= CENSUSES {
             return Err(format!("{} counts {counted} connections, {} are open", seen.node, open.count));
         }
         Ok(())

@@ -29,7 +29,10 @@ impl Invariant for NoBystanderHurt {
                 let local = seen.event.str("local").unwrap_or_default();
                 if !self.killed.contains(local) {
                     let why = seen.event.str("error").unwrap_or_default();
-                    return Err(format!("{}: the connection from {local} broke ({why}), and its handler was not killed", seen.node));
+                    return Err(format!(
+                        "{}: the connection from {local} broke ({why}), and its handler was not killed",
+                        seen.node
+                    ));
                 }
             }
             _ => {}

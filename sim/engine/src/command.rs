@@ -226,7 +226,8 @@ impl Flags {
     }
 
     fn number(&self, flag: &str) -> Result<Option<u64>, String> {
-        let parse = |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
+        let parse =
+            |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
         self.values.get(flag).map(parse).transpose()
     }
 }
@@ -255,7 +256,8 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
         None => (0..flags.number("seeds")?.unwrap_or(100)).collect(),
     };
     let world = match flags.values.get("world") {
-        Some(name) => World::parse(name).ok_or_else(|| format!("--world: there is no {name}; there are own, calm, random, pct, fifo"))?,
+        Some(name) => World::parse(name)
+            .ok_or_else(|| format!("--world: there is no {name}; there are own, calm, random, pct, fifo"))?,
         None => World::Own,
     };
     let planted = flags.values.get("planted").cloned();
@@ -269,7 +271,9 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
     let mut progress = Progress::new(simulation.name, job.seeds.len());
     sweep(&launch, &job, all_cores(), 25, |report| {
         let report = if report.failure.is_some() { look_again(&launch, &job, &report) } else { report };
-        let expected = simulation.expect.is_some_and(|class| report.failure.as_ref().is_some_and(|failure| failure.class().0 == class));
+        let expected = simulation
+            .expect
+            .is_some_and(|class| report.failure.as_ref().is_some_and(|failure| failure.class().0 == class));
         let bad = !expected && (report.failure.is_some() || simulation.expect.is_some());
         progress.add(bad);
         total.add(&report, bad);
@@ -390,7 +394,12 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         println!("{what}: {equal} of {} hashes equal, {:.0} seeds a minute", job.seeds.len(), progress.per_minute());
     }
     print!("{}", total.effects_text());
-    println!("{count} seeds, {} events, {:.0} s of virtual time, in {:.0} s", total.events, total.virtual_s, began.elapsed().as_secs_f64());
+    println!(
+        "{count} seeds, {} events, {:.0} s of virtual time, in {:.0} s",
+        total.events,
+        total.virtual_s,
+        began.elapsed().as_secs_f64()
+    );
     if let Some(seed) = differing {
         println!("seed {seed} does not repeat\n{}", find_difference(&launch, &Job::default(), seed));
         return Ok(ExitCode::from(Verdict::Nondeterminism(String::new()).class().1));
@@ -401,8 +410,11 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         println!("{}", describe_failure(simulation.name, &report, &replay));
         return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
     }
-    let silent: Vec<&str> =
-        Effect::ALL.iter().filter(|(effect, ..)| MUST_SHOW.contains(effect) && total.effects.of(*effect) == 0).map(|(_, name, _)| *name).collect();
+    let silent: Vec<&str> = Effect::ALL
+        .iter()
+        .filter(|(effect, ..)| MUST_SHOW.contains(effect) && total.effects.of(*effect) == 0)
+        .map(|(_, name, _)| *name)
+        .collect();
     if !silent.is_empty() && count >= 100 {
         println!("FAIL: without any effect in {count} seeds: {}", silent.join(", "));
         return Ok(ExitCode::FAILURE);

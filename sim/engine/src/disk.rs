@@ -54,7 +54,13 @@ impl Disk {
     }
 
     /// Opens or creates a file.
-    pub(crate) fn open(&mut self, node: u32, incarnation: u32, path: &Path, options: &OpenOptions) -> io::Result<OpenFile> {
+    pub(crate) fn open(
+        &mut self,
+        node: u32,
+        incarnation: u32,
+        path: &Path,
+        options: &OpenOptions,
+    ) -> io::Result<OpenFile> {
         if self.directories.contains(path) {
             return error(ErrorKind::IsADirectory);
         }

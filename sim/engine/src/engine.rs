@@ -184,7 +184,8 @@ impl Engine {
         let Ok(mut core) = self.core.try_borrow_mut() else { return };
         let Some(target) = core.tasks.get(slot, generation) else { return };
         let target = describe(&target.header);
-        let source = Header::with(|header| header.map_or_else(|| core.nodes[waker as usize].rt.name().to_owned(), describe));
+        let source =
+            Header::with(|header| header.map_or_else(|| core.nodes[waker as usize].rt.name().to_owned(), describe));
         core.fail(Verdict::SharedState(format!(
             "{source} woke {target} without the network: they share a channel, a lock or an Arc, which no partition could \
              cut and whose Drop would be a perfect failure detector; let them talk through a socket"
@@ -216,12 +217,19 @@ impl Engine {
         {
             let waiting = who_waits(core);
             let limit = Duration::from_nanos(limit);
-            core.fail(Verdict::NoProgress(format!("nothing but heartbeats for {limit:?} of virtual time; waiting: {waiting}")));
+            core.fail(Verdict::NoProgress(format!(
+                "nothing but heartbeats for {limit:?} of virtual time; waiting: {waiting}"
+            )));
         }
     }
 
     /// Adds a task. On a dead node it is dropped instead.
-    pub(crate) fn spawn(&self, header: Arc<Header>, future: simurgh_runtime::sim::BoxFuture, is_main: bool) -> (u32, u32) {
+    pub(crate) fn spawn(
+        &self,
+        header: Arc<Header>,
+        future: simurgh_runtime::sim::BoxFuture,
+        is_main: bool,
+    ) -> (u32, u32) {
         let ids = self.with(|core| core.add_task(self.run, Arc::clone(&header), future, is_main));
         self.watch.add(ids.0, header);
         ids
@@ -290,7 +298,9 @@ impl Engine {
         let Some(mut future) = task.future.take() else { return };
         let header = Arc::clone(&task.header);
         let waker = task.waker.clone();
-        core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || header.label().to_string());
+        core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
+            header.label().to_string()
+        });
         drop(core);
 
         self.yielded.set(false);
@@ -298,7 +308,9 @@ impl Engine {
         self.context.set(node);
         self.watch.begin(entry.slot);
         let entered = header.enter_poll();
-        let polled = catch_unwind(AssertUnwindSafe(|| budgets.poll(&mut future, entry.budget, &mut Context::from_waker(&waker))));
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            budgets.poll(&mut future, entry.budget, &mut Context::from_waker(&waker))
+        }));
         drop(entered);
         self.watch.end();
         self.context.set(DRIVER);
@@ -332,7 +344,10 @@ impl Engine {
         drop(core);
         let Some(task) = over else { return };
         let is_main = task.as_ref().is_some_and(|task| task.is_main);
-        let task = Task { future: Some(future), ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&header), waker.clone())) };
+        let task = Task {
+            future: Some(future),
+            ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&header), waker.clone()))
+        };
         self.drop_task(entry.slot, task);
         self.context.set(DRIVER);
         if is_main {
@@ -421,7 +436,14 @@ pub(crate) struct Drive {
 impl Drive {
     pub(crate) fn new(engine: Rc<Engine>) -> Self {
         let tokio_base = tokio::time::Instant::now();
-        Self { engine, tokio_base, sleep: Box::pin(tokio::time::sleep_until(tokio_base)), armed: None, last_tokio_now: 0, budgets: None }
+        Self {
+            engine,
+            tokio_base,
+            sleep: Box::pin(tokio::time::sleep_until(tokio_base)),
+            armed: None,
+            last_tokio_now: 0,
+            budgets: None,
+        }
     }
 
     fn tokio_now(&self) -> u64 {
@@ -455,7 +477,9 @@ impl Drive {
                     if fired.is_some() && due.is_none() {
                         let mut core = engine.core.borrow_mut();
                         let waiting = who_waits(&core);
-                        core.fail(Verdict::Deadlock(format!("nothing is runnable and nothing is due; waiting: {waiting}")));
+                        core.fail(Verdict::Deadlock(format!(
+                            "nothing is runnable and nothing is due; waiting: {waiting}"
+                        )));
                         continue;
                     }
                     let at = due.unwrap_or(tokio_now + FAR_NS);
@@ -516,7 +540,12 @@ impl Budgets {
     }
 
     /// Polls once; tells whether the budget ended the poll.
-    fn poll(&mut self, future: &mut simurgh_runtime::sim::BoxFuture, budget: Option<u8>, cx: &mut Context<'_>) -> (bool, Poll<()>) {
+    fn poll(
+        &mut self,
+        future: &mut simurgh_runtime::sim::BoxFuture,
+        budget: Option<u8>,
+        cx: &mut Context<'_>,
+    ) -> (bool, Poll<()>) {
         let Some(budget) = budget.map(usize::from).filter(|&budget| self.low[budget].is_some()) else {
             return (false, coop_free(future.as_mut(), cx));
         };

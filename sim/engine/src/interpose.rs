@@ -97,9 +97,7 @@ pub unsafe extern "C" fn getrandom(into: *mut c_void, length: usize, flags: c_ui
         return length as isize;
     }
     // SAFETY: libc's function of this name has this signature.
-    unsafe {
-        std::mem::transmute::<*mut c_void, Getrandom>(next(&NEXT_GETRANDOM, c"getrandom"))(into, length, flags)
-    }
+    unsafe { std::mem::transmute::<*mut c_void, Getrandom>(next(&NEXT_GETRANDOM, c"getrandom"))(into, length, flags) }
 }
 
 /// # Safety
@@ -158,8 +156,7 @@ pub(crate) fn self_test() -> Result<(), String> {
     let clock_caught = one == other && wall.is_ok_and(|wall| wall.as_nanos() == u128::from(TIME_NS));
     let mut bytes = [0u8; 16];
     // SAFETY: a buffer of 16 bytes.
-    let entropy_caught =
-        unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), 16, 0) } == 16 && bytes == [0xA5; 16];
+    let entropy_caught = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), 16, 0) } == 16 && bytes == [0xA5; 16];
     let thread = std::thread::Builder::new().spawn(|| ());
     let thread_caught = thread.is_err() && THREADS_REFUSED.get() == refused_before + 1;
     set(before);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use simurgh_runtime as runtime;
-use simurgh_runtime::sim::BoxFuture;
 use simurgh_runtime::signal::Signal;
+use simurgh_runtime::sim::BoxFuture;
 
 use crate::core::Core;
 use crate::disk::Disk;
@@ -173,7 +173,11 @@ impl Core {
         self.wakes.extend(watchers);
         let kind = if kill.is_some() { Kind::Kill } else { Kind::Exit };
         self.record(node, 0, kind, tasks.len() as u64, u64::from(kill == Some(Kill::Power)), || {
-            format!("{how:?}{} with {} tasks", kill.map(|kill| format!(" by {kill:?}")).unwrap_or_default(), tasks.len())
+            format!(
+                "{how:?}{} with {} tasks",
+                kill.map(|kill| format!(" by {kill:?}")).unwrap_or_default(),
+                tasks.len()
+            )
         });
         tasks
     }

@@ -80,7 +80,8 @@ impl Progress {
         let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(15) };
         if self.shown.is_none_or(|shown| shown.elapsed() >= pause) {
             self.shown = Some(Instant::now());
-            let left = self.began.elapsed().as_secs_f64() / self.done as f64 * (self.total - self.done.min(self.total)) as f64;
+            let left =
+                self.began.elapsed().as_secs_f64() / self.done as f64 * (self.total - self.done.min(self.total)) as f64;
             let line = format!(
                 "{}: {}/{} seeds, {:.0} a minute, {} findings, {left:.0} s left",
                 self.what,
@@ -90,7 +91,11 @@ impl Progress {
                 self.findings
             );
             // Past the test harness's capture: who sweeps wants to see it.
-            let _ = if terminal { write!(std::io::stderr(), "\r\x1b[K{line}") } else { writeln!(std::io::stderr(), "{line}") };
+            let _ = if terminal {
+                write!(std::io::stderr(), "\r\x1b[K{line}")
+            } else {
+                writeln!(std::io::stderr(), "{line}")
+            };
         }
     }
 
@@ -127,9 +132,7 @@ pub(crate) fn look_again(launch: &Launch, job: &Job, first: &Report) -> Report {
 /// Runs a seed with full traces until two of them differ, and shows the first event that does.
 pub(crate) fn find_difference(launch: &Launch, job: &Job, seed: u64) -> String {
     const TRIES: u32 = 5;
-    let path = |number: u32| {
-        std::env::temp_dir().join(format!("simurgh-trace-{}-{seed}-{number}", std::process::id()))
-    };
+    let path = |number: u32| std::env::temp_dir().join(format!("simurgh-trace-{}-{seed}-{number}", std::process::id()));
     let trace = |seeds: Vec<u64>, path: &Path| {
         let job = Job { seeds, trace: Some(path.to_owned()), ..job.clone() };
         launch.run(&job, drop);
@@ -146,7 +149,9 @@ pub(crate) fn find_difference(launch: &Launch, job: &Job, seed: u64) -> String {
             return format!("the first event that differs, of two runs of seed {seed}:\n{difference}");
         }
     }
-    format!("{TRIES} more pairs of runs with full traces were alike: the difference is rare or depends on the order of seeds")
+    format!(
+        "{TRIES} more pairs of runs with full traces were alike: the difference is rare or depends on the order of seeds"
+    )
 }
 
 /// What a failure looks like to a person.
@@ -155,7 +160,8 @@ pub(crate) fn describe_failure(name: &str, report: &Report, replay: &str) -> Str
     let mut text = String::new();
     let _ = writeln!(text, "simulation {name} failed with seed {}", report.seed);
     let _ = writeln!(text, "  {failure}");
-    let _ = writeln!(text, "  at {:?} of virtual time, event {}, hash {:016x}", report.elapsed, report.events, report.hash);
+    let _ =
+        writeln!(text, "  at {:?} of virtual time, event {}, hash {:016x}", report.elapsed, report.events, report.hash);
     if !report.last_events.is_empty() {
         let _ = writeln!(text, "the last events of each node:");
         text.push_str(&report.last_events);
@@ -199,7 +205,11 @@ impl Wanted {
     fn from_env(seeds: u64) -> Result<Self, String> {
         let number = |name: &str| match std::env::var(name) {
             Err(_) => Ok(None),
-            Ok(text) => text.trim().parse::<u64>().map(Some).map_err(|_| format!("{name}: \"{text}\" is not a number from 0 to {}", u64::MAX)),
+            Ok(text) => text
+                .trim()
+                .parse::<u64>()
+                .map(Some)
+                .map_err(|_| format!("{name}: \"{text}\" is not a number from 0 to {}", u64::MAX)),
         };
         let trace = std::env::var_os("SIM_TRACE").map(PathBuf::from);
         let (one, many) = (number("SIM_SEED")?, number("SIM_SEEDS")?);

@@ -219,7 +219,8 @@ mod tests {
                 let ticket = scheduler.ticket(&mut stream, 0, false);
                 scheduler.push(ticket, slot, 0);
             }
-            let order: Vec<_> = std::iter::from_fn(|| scheduler.pop()).map(|(entry, _)| (entry.slot, entry.budget)).collect();
+            let order: Vec<_> =
+                std::iter::from_fn(|| scheduler.pop()).map(|(entry, _)| (entry.slot, entry.budget)).collect();
             (order, scheduler.take_decisions())
         };
         let (order, decisions) = run(Schedule::Random, true, Vec::new());

@@ -94,7 +94,8 @@ impl Sim {
             let taken = core.nodes.iter().any(|node| node.rt.name() == name);
             (!taken).then(|| core.add_node(name, Some(start)))
         });
-        let node = Node { index: index.unwrap_or_else(|| panic!("there is a node called {name} already")), name: name.into() };
+        let node =
+            Node { index: index.unwrap_or_else(|| panic!("there is a node called {name} already")), name: name.into() };
         node.boot();
         node
     }
@@ -104,7 +105,11 @@ impl Sim {
     ///
     /// # Errors
     /// If one of them fails to start.
-    pub async fn nodes<F, T>(&self, count: usize, program: impl Fn() -> F + Clone + 'static) -> Result<Vec<Node>, String>
+    pub async fn nodes<F, T>(
+        &self,
+        count: usize,
+        program: impl Fn() -> F + Clone + 'static,
+    ) -> Result<Vec<Node>, String>
     where
         F: Future<Output = T> + Send + 'static,
         T: Ended + 'static,
@@ -178,7 +183,9 @@ impl Sim {
             let picked = stream.pick(&conns).copied();
             core.spare_stream = stream;
             if let Some((id, _)) = picked {
-                core.record(node.index, 0, Kind::Fault, u64::from(id.index), 1, || format!("connection {} is reset", id.index));
+                core.record(node.index, 0, Kind::Fault, u64::from(id.index), 1, || {
+                    format!("connection {} is reset", id.index)
+                });
                 core.reset_both(id);
             }
             picked.is_some()
@@ -243,7 +250,9 @@ fn cut(from: u32, to: u32, effect: Effect, closed: bool) {
             core.cuts.mend(from, to, effect);
         }
         let words = if closed { "cut" } else { "open again" };
-        core.record(from, 0, Kind::Fault, u64::from(to), u64::from(closed), || format!("the way to node {to} is {words}"));
+        core.record(from, 0, Kind::Fault, u64::from(to), u64::from(closed), || {
+            format!("the way to node {to} is {words}")
+        });
     });
 }
 

@@ -67,8 +67,12 @@ impl Tasks {
 
     /// The tasks of a node, in the order of their numbers.
     pub(crate) fn of_node(&self, node: u32) -> Vec<(u32, u32)> {
-        let mut found: Vec<_> =
-            self.slots.iter().filter(|(_, task)| task.node == node).map(|(slot, task)| (task.header.number(), slot as u32, task.generation)).collect();
+        let mut found: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, task)| task.node == node)
+            .map(|(slot, task)| (task.header.number(), slot as u32, task.generation))
+            .collect();
         found.sort_unstable();
         found.into_iter().map(|(_, slot, generation)| (slot, generation)).collect()
     }
@@ -128,6 +132,17 @@ impl Task {
     /// Stands for a task whose slot was taken away while it was being polled.
     pub(crate) fn gone(node: u32, header: Arc<Header>, waker: Waker) -> Self {
         let stream = crate::draws::Draws::new(0).stream(Purpose::Schedule, 0);
-        Self { generation: 0, node, header, future: None, waker, queued: false, aborted: false, is_main: false, stream, priority: 0 }
+        Self {
+            generation: 0,
+            node,
+            header,
+            future: None,
+            waker,
+            queued: false,
+            aborted: false,
+            is_main: false,
+            stream,
+            priority: 0,
+        }
     }
 }

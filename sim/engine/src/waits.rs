@@ -97,7 +97,10 @@ mod tests {
         waits.hold((1, 2), b);
         assert_eq!(waits.begin((1, 1), b, "books"), None);
         let circle = waits.begin((1, 2), a, "accounts").unwrap();
-        assert_eq!(describe(&circle, |who| format!("task {}", who.1)), "task 2 waits for accounts, held by task 1 waits for books, held by task 2");
+        assert_eq!(
+            describe(&circle, |who| format!("task {}", who.1)),
+            "task 2 waits for accounts, held by task 1 waits for books, held by task 2"
+        );
     }
 
     #[test]

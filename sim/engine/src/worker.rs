@@ -242,7 +242,9 @@ fn decode(line: &str) -> Option<Report> {
     let elapsed = Duration::from_nanos(fields.next()?.parse().ok()?);
     let effects = Effects::decode(fields.next()?)?;
     let probes = fields.next()?.split_whitespace();
-    let probes = probes.filter_map(|probe| probe.rsplit_once('=')).map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
+    let probes = probes
+        .filter_map(|probe| probe.rsplit_once('='))
+        .map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
     let probes = probes.collect::<Option<_>>()?;
     let (class, name, message) = (fields.next()?, unescape(fields.next()?), unescape(fields.next()?));
     let last_events = unescape(fields.next()?);
@@ -292,7 +294,9 @@ impl Launch {
         if let Some(stdout) = child.stdout.take() {
             for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line);
-                let Some((what, rest)) = line.strip_prefix(MARK).and_then(|line| line.split_once('\t')) else { continue };
+                let Some((what, rest)) = line.strip_prefix(MARK).and_then(|line| line.split_once('\t')) else {
+                    continue;
+                };
                 match what {
                     "start" => running.extend(rest.parse::<u64>()),
                     "done" => {

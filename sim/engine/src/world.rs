@@ -91,7 +91,9 @@ impl sim::World for ThisWorld {
         let opened = with_core(|core| {
             let (node, _) = current();
             core.take_handle(node)?;
-            core.record_here(Kind::File, digest(path.as_os_str().as_encoded_bytes()), 0, || format!("open {}", path.display()));
+            core.record_here(Kind::File, digest(path.as_os_str().as_encoded_bytes()), 0, || {
+                format!("open {}", path.display())
+            });
             let state = &mut core.nodes[node as usize];
             let opened = state.disk.open(node, state.rt.incarnation(), path, options);
             if opened.is_err() {
@@ -215,7 +217,10 @@ fn to_ns(at: Instant) -> u64 {
 
 fn name_of(core: &Core, node: u32, number: u64) -> String {
     let task = core.tasks.iter().find(|task| task.node == node && task.header.number() == number);
-    task.map_or_else(|| format!("{} task {number}", core.nodes[node as usize].rt.name()), |task| engine::describe(&task.header))
+    task.map_or_else(
+        || format!("{} task {number}", core.nodes[node as usize].rt.name()),
+        |task| engine::describe(&task.header),
+    )
 }
 
 /// Whether a buggify site fires: on or off for the whole run, then by chance.

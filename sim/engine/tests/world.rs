@@ -187,11 +187,14 @@ async fn read_until_it_ends(addr: SocketAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect(addr).await?;
     runtime::ready();
     let read = runtime::timeout(60.secs(), stream.read(&mut [0; 8])).await;
-    runtime::out!("{}", match read {
-        Err(_) => "silence".to_owned(),
-        Ok(Ok(len)) => format!("{len} bytes"),
-        Ok(Err(error)) => error.kind().to_string(),
-    });
+    runtime::out!(
+        "{}",
+        match read {
+            Err(_) => "silence".to_owned(),
+            Ok(Ok(len)) => format!("{len} bytes"),
+            Ok(Err(error)) => error.kind().to_string(),
+        }
+    );
     Ok(())
 }
 
@@ -343,7 +346,10 @@ fn a_circle_of_locks_is_named() {
         scope.wait().await.map_err(|error| error.to_string())
     });
     let text = verdict(run(1, Profile::nasty(), &body));
-    assert!(text.starts_with("wait-cycle:") && text.contains("(clerk) waits for accounts") && text.contains("(teller)"), "{text}");
+    assert!(
+        text.starts_with("wait-cycle:") && text.contains("(clerk) waits for accounts") && text.contains("(teller)"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -382,7 +388,10 @@ fn nodes_that_share_a_channel_are_found_out() {
         Ok(())
     });
     let text = verdict(run(1, Profile::nasty(), &body));
-    assert!(text.starts_with("shared-state: waker task 1 (main) woke waiter task 1 (main) without the network"), "{text}");
+    assert!(
+        text.starts_with("shared-state: waker task 1 (main) woke waiter task 1 (main) without the network"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -418,7 +427,10 @@ fn a_panic_nobody_sees_fails_the_run_and_one_that_is_seen_does_not() {
         Ok(())
     });
     let text = verdict(run(1, Profile::nasty(), &unseen));
-    assert!(text.starts_with("unsupervised-panic:") && text.contains("nobody looks") && text.contains("world.rs:"), "{text}");
+    assert!(
+        text.starts_with("unsupervised-panic:") && text.contains("nobody looks") && text.contains("world.rs:"),
+        "{text}"
+    );
     let seen = body(|_sim| async move {
         assert!(runtime::spawn(async { panic!("seen") }).await.is_err());
         Ok(())
@@ -486,7 +498,8 @@ fn a_bug_inside_one_poll_needs_preemption() {
             _ => Ok(()),
         }
     });
-    let failures = |profile: Profile| (0..200).filter(|seed| run(*seed, profile.clone(), &body).failure.is_some()).count();
+    let failures =
+        |profile: Profile| (0..200).filter(|seed| run(*seed, profile.clone(), &body).failure.is_some()).count();
     assert_eq!(failures(Profile::calm()), 0);
     assert_eq!(failures(Profile { preempt_max: 0.0, ..Profile::nasty() }), 0);
     assert!(failures(Profile::nasty()) > 0);

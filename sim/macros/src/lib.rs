@@ -41,7 +41,8 @@ fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream, Fail
     let name = &function.name;
     let attributes: TokenStream = function.before.iter().filter(|token| !is_word(token, "async")).cloned().collect();
     let returns_unit = function.output.is_empty();
-    let output: TokenStream = if returns_unit { code("-> ::simurgh_sim::Outcome") } else { function.output.into_iter().collect() };
+    let output: TokenStream =
+        if returns_unit { code("-> ::simurgh_sim::Outcome") } else { function.output.into_iter().collect() };
     let body = if returns_unit { with_ok(&function.body) } else { function.body.stream() };
 
     // #[test] attributes fn name() { async fn body(sim: Sim) -> Outcome { ... } run(...) }
@@ -77,7 +78,8 @@ fn options(attribute: TokenStream) -> Result<(String, String), Failure> {
     let mut tokens = attribute.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let span = token.span();
-        let equals = tokens.next().is_some_and(|token| matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '='));
+        let equals =
+            tokens.next().is_some_and(|token| matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '='));
         let mut value = TokenStream::new();
         for token in tokens.by_ref() {
             if matches!(&token, TokenTree::Punct(punct) if punct.as_char() == ',') {
@@ -90,7 +92,9 @@ fn options(attribute: TokenStream) -> Result<(String, String), Failure> {
             "seeds" if equals && value.replace('_', "").parse::<u64>().is_ok() => seeds = value.replace('_', ""),
             "profile" if equals && !value.is_empty() => profile = value,
             "seeds" => return Err(("seeds wants a number: #[simurgh_sim::test(seeds = 200)]".into(), span)),
-            other => return Err((format!("{other} is not an option; there are: seeds = N, profile = expression"), span)),
+            other => {
+                return Err((format!("{other} is not an option; there are: seeds = N, profile = expression"), span));
+            }
         }
     }
     Ok((seeds, profile))
@@ -102,7 +106,10 @@ fn parse(item: TokenStream) -> Result<Function, Failure> {
     let mut is_async = false;
     loop {
         let Some(token) = tokens.next() else {
-            return Err(("#[simurgh_sim::test] stands on a function: async fn name(sim: Sim) { ... }".into(), Span::call_site()));
+            return Err((
+                "#[simurgh_sim::test] stands on a function: async fn name(sim: Sim) { ... }".into(),
+                Span::call_site(),
+            ));
         };
         if is_word(&token, "fn") {
             break;
@@ -125,7 +132,9 @@ fn parse(item: TokenStream) -> Result<Function, Failure> {
     }
     let mut output: Vec<TokenTree> = tokens.collect();
     match output.pop() {
-        Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => Ok(Function { before, name, params, output, body }),
+        Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => {
+            Ok(Function { before, name, params, output, body })
+        }
         _ => Err(("a simulation has a body".into(), Span::call_site())),
     }
 }

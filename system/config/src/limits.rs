@@ -75,7 +75,7 @@ limits! {
     handshake_timeout: Duration = Duration::from_secs(5), "time",
         at "the connection's read fails with `TimedOut`", by "net: `Options::handshake_timeout`";
     /// Time that one read may wait.
-    read_timeout: Duration = Duration::from_secs(60), "time",
+    read_timeout: Duration = Duration::from_mins(1), "time",
         at "the read fails with `TimedOut`", by "net: `Options::read_timeout`";
     /// Time without a byte in either direction.
     idle_timeout: Option<Duration> = None, "time",
@@ -89,6 +89,9 @@ limits! {
     /// Telemetry handlers of one node.
     telemetry_handlers_max: usize = 1_024, "handlers",
         at "`attach` says `TooMany`", by "telemetry: `HANDLERS_MAX`";
+    /// One value in a line of the log.
+    log_value_len_max: ByteSize = ByteSize::kib(8), "bytes",
+        at "it is cut and ends in `...`", by "telemetry: `logs::VALUE_LEN_MAX`";
     /// Length of a configuration file.
     config_file_len_max: ByteSize = ByteSize(crate::FILE_LEN_MAX), "bytes",
         at "the configuration has an error", by "config: `FILE_LEN_MAX`";
@@ -135,5 +138,6 @@ mod tests {
     #[test]
     fn the_table_says_what_is_enforced() {
         assert_eq!(Limits::DEFAULT.telemetry_handlers_max, simurgh_telemetry::HANDLERS_MAX);
+        assert_eq!(Limits::DEFAULT.log_value_len_max.as_usize(), simurgh_telemetry::logs::VALUE_LEN_MAX);
     }
 }

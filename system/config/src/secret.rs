@@ -126,6 +126,6 @@ mod tests {
             format!("{:?}", Login { password: Some("hunter2".to_owned().into()) }),
             "Login { password: Some([secret]) }"
         );
-        assert!(Option::<Vec<Secret<u8>>>::SECRET);
+        const { assert!(Option::<Vec<Secret<u8>>>::SECRET) };
     }
 }

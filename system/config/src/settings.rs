@@ -69,12 +69,12 @@ macro_rules! settings {
         $(#[$meta])*
         #[derive(Debug, Clone)]
         $vis struct $settings {
-            $($(#[doc = $doc])* pub $name: $type,)*
+            $($(#[doc = $doc])* $vis $name: $type,)*
         }
 
         impl $settings {
             /// What is known of each setting.
-            pub const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
+            $vis const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
                 name: ::core::stringify!($name),
                 env: $crate::__settings!(@option $($env)?),
                 type_name: ::core::stringify!($type),
@@ -88,7 +88,8 @@ macro_rules! settings {
             ///
             /// # Errors
             /// A value that cannot be, one that is missing, a key of the file that is no setting, a
-            /// file that cannot be read: each is one [`Problem`]($crate::Problem).
+            /// file that cannot be read: each is one `Problem`.
+            #[allow(dead_code)] // a section is loaded by what it is in
             $vis fn load(source: &$crate::Source) -> ::core::result::Result<Self, $crate::Errors> {
                 $crate::support::load(source, Self::FIELDS, Self::read_fields)
             }

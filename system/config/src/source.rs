@@ -35,6 +35,7 @@ pub struct Source {
 #[derive(Debug, Clone)]
 struct File {
     name: String,
+    text: String,
     /// None if it could not be read: then nothing is said about what it lacks.
     table: Option<Table>,
 }
@@ -70,7 +71,7 @@ impl Source {
             Ok(text) => self.file_text(path, &text),
             Err(reason) => {
                 self.problems.push(Problem::Unreadable { file: path.to_owned(), reason });
-                self.file = Some(File { name: path.to_owned(), table: None });
+                self.file = Some(File { name: path.to_owned(), text: String::new(), table: None });
                 self
             }
         }
@@ -79,7 +80,7 @@ impl Source {
     /// With a file of this text, called `name` in errors.
     pub fn file_text(mut self, name: &str, text: &str) -> Self {
         let table = value::parse(name, text).map_err(|problems| self.problems.extend(problems)).ok();
-        self.file = Some(File { name: name.to_owned(), table });
+        self.file = Some(File { name: name.to_owned(), text: text.to_owned(), table });
         self
     }
 
@@ -105,8 +106,10 @@ impl Source {
         self.file.as_ref().is_some_and(|file| file.table.is_none())
     }
 
-    pub(crate) fn place(&self, at: value::At) -> Place {
-        at.in_file(self.file_name().unwrap_or_default())
+    /// The place of a byte of the file.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        let (name, text) = self.file.as_ref().map_or(("", ""), |file| (&file.name, &file.text));
+        value::place(name, text, at)
     }
 }
 

@@ -1,10 +1,10 @@
 //! The file, read: values that know where they stand.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use toml::de::{DeTable, DeValue};
 
-use crate::Problem;
+use crate::{Place, Problem};
 
 /// A value of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +35,11 @@ pub struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) key: String,
-    pub(crate) key_at: At,
+    /// Where the key begins, in bytes.
+    pub(crate) key_at: usize,
     pub(crate) value: Value,
-    pub(crate) value_at: At,
-}
-
-/// A place in a text: line and column, both from 1; a column is one character.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct At {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+    /// Where the value begins, in bytes.
+    pub(crate) value_at: usize,
 }
 
 /// More errors of syntax than these are not told: the first few are the cause of the others.
@@ -54,11 +49,11 @@ const SYNTAX_ERRORS_MAX: usize = 5;
 pub(crate) fn parse(file: &str, text: &str) -> Result<Table, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return Ok(convert_table(table.get_ref(), text));
+        return Ok(convert_table(table.get_ref()));
     }
     let problem = |error: &toml::de::Error| {
-        let at = At::of(error.span().map_or(0, |span| span.start), text);
-        Problem::Syntax { place: at.in_file(file), message: one_line(error.message()) }
+        let at = error.span().map_or(0, |span| span.start);
+        Problem::Syntax { place: place(file, text, at), message: one_line(error.message()) }
     };
     Err(errors.iter().take(SYNTAX_ERRORS_MAX).map(problem).collect())
 }
@@ -69,36 +64,28 @@ impl Table {
     }
 }
 
-impl At {
-    fn of(offset: usize, text: &str) -> Self {
-        let mut end = offset.min(text.len());
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let before = &text[..end];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
-    }
-
-    pub(crate) fn in_file(self, file: &str) -> crate::Place {
-        crate::Place::File { file: file.to_owned(), line: self.line, column: self.column }
+/// The place of a byte of a file: worked out when it is told, which is seldom.
+pub(crate) fn place(file: &str, text: &str, at: usize) -> Place {
+    let before = &text[..text.floor_char_boundary(at)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Place::File {
+        file: file.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
     }
 }
 
-fn convert_table(table: &DeTable<'_>, text: &str) -> Table {
-    let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
-        let name: &std::borrow::Cow<'_, str> = key.get_ref();
-        Entry {
-            key: name.clone().into_owned(),
-            key_at: At::of(key.span().start, text),
-            value: convert(value.get_ref(), text),
-            value_at: At::of(value.span().start, text),
-        }
-    };
-    Table { entries: table.iter().map(entry).collect() }
+fn convert_table(table: &DeTable<'_>) -> Table {
+    let entries = table.iter().map(|(key, value)| Entry {
+        key: key.get_ref().clone().into_owned(),
+        key_at: key.span().start,
+        value: convert(value.get_ref()),
+        value_at: value.span().start,
+    });
+    Table { entries: entries.collect() }
 }
 
-fn convert(value: &DeValue<'_>, text: &str) -> Value {
+fn convert(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(value) => Value::Text(value.clone().into_owned()),
         DeValue::Integer(value) => {
@@ -108,8 +95,8 @@ fn convert(value: &DeValue<'_>, text: &str) -> Value {
         DeValue::Float(value) => Value::Float(value.as_str().to_owned()),
         DeValue::Boolean(value) => Value::Bool(*value),
         DeValue::Datetime(value) => Value::Date(value.to_string()),
-        DeValue::Array(items) => Value::List(items.iter().map(|item| convert(item.get_ref(), text)).collect()),
-        DeValue::Table(table) => Value::Table(convert_table(table, text)),
+        DeValue::Array(items) => Value::List(items.iter().map(|item| convert(item.get_ref())).collect()),
+        DeValue::Table(table) => Value::Table(convert_table(table)),
     }
 }
 
@@ -134,7 +121,7 @@ pub(crate) fn shown(text: &str) -> String {
     format!("{:?}", cut(text))
 }
 
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     const LEN_MAX: usize = 60;
     match text.char_indices().nth(LEN_MAX) {
         Some((end, _)) => format!("{}...", &text[..end]),
@@ -153,7 +140,9 @@ pub(crate) fn quoted(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '"' | '\\' => quoted.extend(['\\', letter]),
-            letter if letter.is_control() => quoted.push_str(&format!("\\u{:04X}", letter as u32)),
+            letter if letter.is_control() => {
+                write!(quoted, "\\u{:04X}", letter as u32).expect("a string takes everything");
+            }
             letter => quoted.push(letter),
         }
     }
@@ -169,8 +158,24 @@ mod tests {
     fn places_are_counted_in_lines_and_characters() {
         let text = "a = 1\n\"ä\" = 2\n";
         let table = parse("x.toml", text).unwrap();
-        let at = |key| table.get(key).map(|entry| (entry.value_at.line, entry.value_at.column));
-        assert_eq!((at("a"), at("ä")), (Some((1, 5)), Some((2, 7))));
+        let at = |key| table.get(key).map(|entry| place("x.toml", text, entry.value_at).to_string()).unwrap();
+        assert_eq!([at("a"), at("ä")], ["x.toml:1:5", "x.toml:2:7"]);
+    }
+
+    #[test]
+    fn hostile_files_are_read_or_refused() {
+        let good = "a = 1\n[b.c]\n\"ä\" = [\"x\", { y = 2.5e3 }]\n# end\n";
+        for at in 0..good.len() {
+            for byte in [0, b'\n', b'"', b'\'', b'[', b'}', b'=', b'.', b'\\', 0x7F, 0xC3] {
+                let mut bytes = good.as_bytes().to_vec();
+                bytes[at] = byte;
+                let _ = parse("x.toml", &String::from_utf8_lossy(&bytes));
+            }
+            let _ = parse("x.toml", &String::from_utf8_lossy(&good.as_bytes()[..at]));
+        }
+        for deep in ["a = ".to_owned() + &"[".repeat(100_000), "a.".repeat(100_000) + "a = 1", "a={".repeat(50_000)] {
+            assert!(parse("x.toml", &deep).is_err());
+        }
     }
 
     #[test]

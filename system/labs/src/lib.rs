@@ -1,5 +1,10 @@
 //! The labs: one runnable demonstration for each system, built on the facade only.
+//!
+//! | lab | shows |
+//! | --- | --- |
+//! | `echo` | a TCP service with a process for each connection ([`echo`]) |
 
 #![forbid(unsafe_code)]
 
+pub mod demo;
 pub mod echo;

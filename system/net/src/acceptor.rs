@@ -25,8 +25,8 @@ pub(crate) struct Acceptor<H> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) handler: Arc<H>,
-    /// The phase has changed since it last began to accept.
-    pub(crate) told: bool,
+    /// How often the listener had been resumed when this last began to accept.
+    pub(crate) resumes_seen: u64,
 }
 
 /// The listener no longer accepts.
@@ -40,10 +40,7 @@ impl<H: Handler> Acceptor<H> {
         while let Ok(slot) = self.slot(&mut phase).await {
             let accepted = select! {
                 biased;
-                () = changed(&mut phase) => {
-                    self.told = true;
-                    continue;
-                }
+                () = changed(&mut phase) => continue,
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -56,7 +53,7 @@ impl<H: Handler> Acceptor<H> {
                     backoff = self.failed(&error, backoff);
                     select! {
                         () = sleep(backoff) => {},
-                        () = changed(&mut phase) => self.told = true,
+                        () = changed(&mut phase) => {},
                     }
                 }
             }
@@ -69,10 +66,7 @@ impl<H: Handler> Acceptor<H> {
             self.wait_running(phase).await?;
             let slot = select! {
                 biased;
-                () = changed(phase) => {
-                    self.told = true;
-                    continue;
-                }
+                () = changed(phase) => continue,
                 slot = Arc::clone(&self.slots).acquire_owned() => slot,
             };
             return slot.map_err(|_| Over);
@@ -90,7 +84,9 @@ impl<H: Handler> Acceptor<H> {
             Phase::Running => {}
             Phase::Suspended | Phase::Draining | Phase::Stopped => return Err(Over),
         }
-        if std::mem::take(&mut self.told) {
+        // By number: a suspend and its resume may both have come and gone unnoticed.
+        let resumes = self.shared.resumes.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.resumes_seen, resumes) != resumes {
             event!("net.listener.accepting");
         }
         Ok(())
@@ -151,6 +147,13 @@ pub(crate) fn is_peers_doing(error: &io::Error) -> bool {
     };
     matches!(
         error.kind(),
-        BrokenPipe | ConnectionAborted | ConnectionReset | Interrupted | NotConnected | TimedOut | UnexpectedEof | WriteZero
+        BrokenPipe
+            | ConnectionAborted
+            | ConnectionReset
+            | Interrupted
+            | NotConnected
+            | TimedOut
+            | UnexpectedEof
+            | WriteZero
     )
 }

@@ -59,11 +59,8 @@ struct Limits {
 impl Connection {
     pub(crate) fn new(stream: TcpStream, (listener, shared): (&Shared, Arc<ConnectionShared>)) -> Self {
         let options = &listener.options;
-        let limits = Limits {
-            handshake: options.handshake_timeout,
-            read: options.read_timeout,
-            idle: options.idle_timeout,
-        };
+        let limits =
+            Limits { handshake: options.handshake_timeout, read: options.read_timeout, idle: options.idle_timeout };
         Self { stream, shared, limits, timer: None, read_waits_since: None, last_byte: None, drain_waker: None }
     }
 
@@ -109,7 +106,9 @@ impl Connection {
         let reading = match (state, self.read_waits_since) {
             (ConnectionState::Active, Some(since)) => Some(since + self.limits.read),
             (ConnectionState::Active, None) => None,
-            (ConnectionState::Accepted | ConnectionState::Handshake, _) => Some(self.shared.since + self.limits.handshake),
+            (ConnectionState::Accepted | ConnectionState::Handshake, _) => {
+                Some(self.shared.since + self.limits.handshake)
+            }
         };
         let idle = self.limits.idle.map(|idle| self.last_byte.unwrap_or(self.shared.since) + idle);
         let far = || Instant::now() + Duration::from_secs(86_400);
@@ -126,7 +125,11 @@ impl Connection {
         // Rung too early: something was read or written since it was set.
         while timer.as_mut().poll(cx).is_ready() {
             if timer.deadline() >= deadline {
-                let what = if self.shared.state() == ConnectionState::Active { "waited too long for the peer" } else { "no first byte in time" };
+                let what = if self.shared.state() == ConnectionState::Active {
+                    "waited too long for the peer"
+                } else {
+                    "no first byte in time"
+                };
                 return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, what));
             }
             timer.as_mut().reset(deadline);

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use simurgh_otp::{self as otp, Monitor, Pid};
 use simurgh_runtime::net::{BindOptions, TcpListener};
@@ -54,7 +55,8 @@ impl Listener {
         let addr = listener.local_addr().map_err(|error| ListenError::new(unknown, error))?;
         let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
         let shared = Shared::new(options);
-        let acceptor = Acceptor { listener, shared: Arc::clone(&shared), slots, handler: Arc::new(handler), told: false };
+        let acceptor =
+            Acceptor { listener, shared: Arc::clone(&shared), slots, handler: Arc::new(handler), resumes_seen: 0 };
         let (pid, ended) = otp::spawn_monitor(format!("acceptor :{}", addr.port()), acceptor.run());
         event!("net.listener.start", {}, { port: addr.port() });
         Ok(Self { addr, acceptor: pid, ended: Mutex::new(Some(ended)), shared })
@@ -93,6 +95,7 @@ impl Listener {
 
     /// Accepts again.
     pub fn resume(&self) {
+        self.shared.resumes.fetch_add(1, Ordering::Release);
         self.shared.phase.send_if_modified(|phase| turn(phase, Phase::Suspended, Phase::Running));
         event!("net.listener.resume");
     }
@@ -121,7 +124,11 @@ impl Listener {
             let _ = open.wait_for(|open| *open == 0).await; // the table outlives this borrow of it
         };
         let in_time = timeout(self.shared.options.drain_timeout, ends).await.is_ok();
-        let late: Vec<_> = if in_time { Vec::new() } else { self.shared.connections().into_iter().filter(|connection| sees(connection)).collect() };
+        let late: Vec<_> = if in_time {
+            Vec::new()
+        } else {
+            self.shared.connections().into_iter().filter(|connection| sees(connection)).collect()
+        };
         for connection in &late {
             if let Some(pid) = connection.pid() {
                 otp::kill(pid);

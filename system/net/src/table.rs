@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     /// How many connections are in the table: drains wait for zero.
     open: watch::Sender<usize>,
+    pub(crate) resumes: AtomicU64,
     pub(crate) accepted: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
@@ -101,6 +102,7 @@ impl Shared {
             phase: watch::Sender::new(Phase::Running),
             inner: Mutex::default(),
             open: watch::Sender::new(0),
+            resumes: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),

@@ -81,7 +81,11 @@ fn each_connection_is_a_process_and_one_that_fails_hurts_no_other() -> Checked {
         }
         let connections = listener.connections();
         assert_eq!((connections.len(), listener.count()), (5, 5));
-        assert!(connections.iter().all(|one| one.state == ConnectionState::Active && one.bytes_in == 7 && one.bytes_out == 7));
+        assert!(
+            connections
+                .iter()
+                .all(|one| one.state == ConnectionState::Active && one.bytes_in == 7 && one.bytes_out == 7)
+        );
 
         clients[0].write_all(b"panic").await?;
         clients[1].write_all(b"error").await?;
@@ -179,7 +183,15 @@ fn the_limits_of_time_end_a_connection_that_is_too_slow() -> Checked {
         let cases = [
             (Options { handshake_timeout: short, read_timeout: long, ..Options::default() }, ""),
             (Options { handshake_timeout: long, read_timeout: short, ..Options::default() }, "hello"),
-            (Options { handshake_timeout: long, read_timeout: long, idle_timeout: Some(short), ..Options::default() }, "hello"),
+            (
+                Options {
+                    handshake_timeout: long,
+                    read_timeout: long,
+                    idle_timeout: Some(short),
+                    ..Options::default()
+                },
+                "hello",
+            ),
         ];
         for (options, said) in cases {
             let listener = Listener::start(local(), options, echo).await?;
@@ -199,7 +211,10 @@ fn a_port_in_use_is_said_in_one_line() -> Checked {
         let error = Listener::start(listener.local_addr(), Options::default(), echo).await.unwrap_err();
         assert!(matches!(error, ListenError::InUse(_)));
         let port = listener.local_addr().port();
-        assert_eq!(error.to_string(), format!("port {port} is in use; stop the other program or choose another port (0 takes a free one)"));
+        assert_eq!(
+            error.to_string(),
+            format!("port {port} is in use; stop the other program or choose another port (0 takes a free one)")
+        );
         let elsewhere = Listener::start("192.0.2.1:0".parse()?, Options::default(), echo).await.unwrap_err();
         assert_eq!(elsewhere.code(), "net.not_here");
         Ok(())

@@ -288,7 +288,10 @@ mod tests {
             assert_eq!(count(), 50);
             let listed = list();
             assert_eq!(listed[7].label.to_string(), "sleeper 7");
-            assert_eq!(listed.iter().map(|info| info.pid).collect::<Vec<_>>(), monitors.iter().map(|(pid, _)| *pid).collect::<Vec<_>>());
+            assert_eq!(
+                listed.iter().map(|info| info.pid).collect::<Vec<_>>(),
+                monitors.iter().map(|(pid, _)| *pid).collect::<Vec<_>>()
+            );
             for (pid, monitor) in monitors.drain(..) {
                 kill(pid);
                 kill(pid);

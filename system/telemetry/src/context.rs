@@ -1,9 +1,24 @@
 //! What travels with work: the W3C trace context and the locale.
 //!
-//! A spawned task inherits it. For a message, [`Carried::current`] is the one word to put into it,
-//! and [`Carried::set`] takes it up at the receiver.
+//! A spawned task inherits it. A message carries it in a [`Parcel`](crate::Parcel): one word, taken
+//! from the sender by [`Carried::current`] and taken up at the receiver by [`Carried::set`] or, for
+//! the time of one piece of work, by [`with`].
+//!
+//! ```
+//! use simurgh_telemetry::context;
+//!
+//! simurgh_runtime::run("doc", async {
+//!     let request = context::new_trace();
+//!     context::set_trace(Some(request));
+//!     context::set_locale(Some("de-CH"));
+//!     let inherited = simurgh_runtime::spawn(async { (context::trace(), context::locale()) }).await.unwrap();
+//!     assert_eq!(inherited, (Some(request), Some("de-CH".into())));
+//! });
+//! ```
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -28,6 +43,46 @@ pub fn locale() -> Option<Arc<str>> {
 /// Sets the language of the person that the running task works for.
 pub fn set_locale(locale: Option<&str>) {
     change(|carried| carried.locale = locale.map(Into::into));
+}
+
+/// Does `work` with another context; what the work changes of it ends with the work.
+///
+/// ```
+/// use simurgh_telemetry::context::{self, Carried};
+///
+/// simurgh_runtime::run("doc", async {
+///     let french = Carried { locale: Some("fr".into()), ..Carried::default() };
+///     let inside = context::with(Some(french.into()), async { context::locale() }).await;
+///     assert_eq!((inside, context::locale()), (Some("fr".into()), None));
+/// });
+/// ```
+pub async fn with<T>(carried: Option<Arc<Carried>>, work: impl Future<Output = T>) -> T {
+    let mut inside = carried;
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        let _swapped = Swapped::enter(&mut inside);
+        work.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// The time of one poll in which the task carries something else.
+struct Swapped<'a> {
+    inside: &'a mut Option<Arc<Carried>>,
+    outside: Option<Arc<Carried>>,
+}
+
+impl<'a> Swapped<'a> {
+    fn enter(inside: &'a mut Option<Arc<Carried>>) -> Self {
+        let outside = Carried::set(inside.take());
+        Self { inside, outside }
+    }
+}
+
+impl Drop for Swapped<'_> {
+    fn drop(&mut self) {
+        *self.inside = Carried::set(self.outside.take());
+    }
 }
 
 fn change(f: impl FnOnce(&mut Carried)) {
@@ -75,9 +130,14 @@ impl FromStr for Traceparent {
     type Err = TraceparentError;
 
     fn from_str(text: &str) -> Result<Self, TraceparentError> {
-        let parts: Vec<&str> = text.split('-').collect();
-        let &[version, trace, span, flags] = parts.as_slice() else { return Err(TraceparentError::Shape) };
-        let is_hex = |text: &str, len| text.len() == len && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+        let mut parts = text.splitn(4, '-');
+        let (Some(version), Some(trace), Some(span), Some(flags)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(TraceparentError::Shape);
+        };
+        let is_hex =
+            |text: &str, len| text.len() == len && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
         if !(is_hex(version, 2) && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2)) {
             return Err(TraceparentError::Shape);
         }
@@ -105,6 +165,52 @@ impl fmt::Display for Traceparent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_new_trace_reads_back() {
+        for _ in 0..1_000 {
+            let trace = Traceparent(new_trace());
+            assert_eq!(trace.to_string().parse(), Ok(trace));
+        }
+    }
+
+    #[test]
+    fn one_damaged_byte_makes_another_trace_or_none() {
+        let good: Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00".parse().unwrap();
+        let text = good.to_string();
+        for at in 0..text.len() {
+            for byte in 0..=127 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[at] = byte;
+                let damaged = String::from_utf8(bytes).unwrap();
+                if let Ok(parsed) = damaged.parse::<Traceparent>() {
+                    // Flags that nobody knows are not passed on.
+                    assert_eq!(parsed.to_string()[..53], damaged[..53]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_context_lasts_as_long_as_its_work() {
+        simurgh_runtime::run("test", async {
+            set_locale(Some("fr"));
+            let outside = Carried::current();
+            let work = with(None, async {
+                assert_eq!(locale(), None);
+                simurgh_runtime::yield_now().await;
+                set_locale(Some("it"));
+                simurgh_runtime::yield_now().await;
+                locale()
+            });
+            let (inside, seen) = simurgh_runtime::join!(work, async {
+                simurgh_runtime::yield_now().await;
+                locale()
+            });
+            assert_eq!((inside, seen), (Some("it".into()), Some("fr".into())));
+            assert_eq!(Carried::current(), outside);
+        });
+    }
 
     #[test]
     fn hostile_traceparents_are_refused() {

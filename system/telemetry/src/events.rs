@@ -1,4 +1,12 @@
 //! Emitting events, and the handlers that a node has for them.
+//!
+//! ```text
+//!   event!(..) ── is anybody listening? ──> emit ──> the simulator's invariants, if it is simulated
+//!                                             └────> the node's handlers, in the order attached
+//! ```
+//!
+//! The question costs two thread-local looks and a load; only then are the event's numbers and facts
+//! worked out, on the stack.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,7 +27,9 @@ pub enum AttachError {
     #[error("a telemetry handler called {0} is attached already; detach it first or choose another id")]
     AlreadyAttached(String),
     /// The node has as many handlers as it may have.
-    #[error("the node has {HANDLERS_MAX} telemetry handlers already; attach one for a prefix instead of many for names")]
+    #[error(
+        "the node has {HANDLERS_MAX} telemetry handlers already; attach one for a prefix instead of many for names"
+    )]
     TooMany,
 }
 
@@ -48,11 +58,7 @@ fn of(node: &Node) -> &Handlers {
 ///
 /// # Errors
 /// If the id is taken or the node has too many handlers.
-pub fn attach(
-    id: &str,
-    prefix: &str,
-    handler: impl Fn(&Event<'_>) + Send + Sync + 'static,
-) -> Result<(), AttachError> {
+pub fn attach(id: &str, prefix: &str, handler: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Result<(), AttachError> {
     let node = Node::current();
     let handlers = of(&node);
     let mut list = handlers.list.lock();
@@ -73,12 +79,20 @@ pub fn detach(id: &str) -> bool {
 }
 
 fn detach_from(node: &Node, id: &str) -> bool {
-    let handlers = of(node);
-    let mut list = handlers.list.lock();
-    let before = list.len();
-    Arc::make_mut(&mut list).retain(|handler| &*handler.id != id);
-    handlers.any.store(!list.is_empty(), Ordering::Release);
-    list.len() < before
+    of(node).remove(|handler| &*handler.id == id)
+}
+
+impl Handlers {
+    fn remove(&self, is_meant: impl Fn(&Handler) -> bool) -> bool {
+        let mut list = self.list.lock();
+        let (gone, kept): (Vec<_>, Vec<_>) = list.iter().cloned().partition(is_meant);
+        self.any.store(!kept.is_empty(), Ordering::Release);
+        let before = std::mem::replace(&mut *list, Arc::new(kept));
+        // A handler's own Drop may come back here: it must not find the lock held.
+        drop(list);
+        drop(before);
+        !gone.is_empty()
+    }
 }
 
 /// The current node's handlers: id and prefix.
@@ -88,18 +102,30 @@ pub fn handlers() -> Vec<(String, String)> {
     list.iter().map(|handler| (handler.id.to_string(), handler.prefix.to_string())).collect()
 }
 
+/// Whether anybody would hear an event now: a simulator, or a handler of the current node.
+#[inline]
+pub fn is_heard() -> bool {
+    sim::is_simulated() || Header::with(|header| header.and_then(|header| listening(header.node())).is_some())
+}
+
+#[inline]
+fn listening(node: &Node) -> Option<&Handlers> {
+    let handlers = node.slot_if_set::<Handlers>(Slot::Telemetry)?;
+    handlers.any.load(Ordering::Acquire).then_some(handlers)
+}
+
 /// Tells a simulation's invariants, then the current node's handlers. Usually called by
 /// [`event!`](crate::event).
-#[inline]
 pub fn emit(event: &Event<'_>) {
     sim::world(|world| world.observe(event));
-    // Cloned only when somebody listens: handlers may emit events and switch tasks themselves.
-    let listening = Header::with(|header| {
+    // Handlers may emit events themselves, so the header is not held on to while they run.
+    let node = Header::with(|header| {
         let node = header?.node();
-        let handlers = node.slot_if_set::<Handlers>(Slot::Telemetry)?;
-        handlers.any.load(Ordering::Acquire).then(|| Arc::clone(node))
+        listening(node)?;
+        // A node that was killed has nobody left to listen; only its Drop code runs.
+        (!node.is_dead()).then(|| Arc::clone(node))
     });
-    if let Some(node) = listening {
+    if let Some(node) = node {
         dispatch(&node, event);
     }
 }
@@ -109,9 +135,15 @@ fn dispatch(node: &Node, event: &Event<'_>) {
     let list = Arc::clone(&of(node).list.lock());
     for handler in list.iter().filter(|handler| matches(&handler.prefix, event.name)) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (handler.call)(event))) {
-            detach_from(node, &handler.id);
             let report = PanicReport::from_payload(payload);
-            tracing::error!(handler = &*handler.id, event = event.name, "a telemetry handler panicked and was detached: {report}");
+            // This very handler: another may have its id by now. Who detaches it, tells.
+            if of(node).remove(|other| Arc::ptr_eq(&other.call, &handler.call)) {
+                tracing::error!(
+                    handler = &*handler.id,
+                    event = event.name,
+                    "a telemetry handler panicked and was detached: {report}"
+                );
+            }
         }
     }
 }
@@ -122,6 +154,9 @@ fn matches(prefix: &str, name: &str) -> bool {
 
 /// Emits an event: its name, its measurements (numbers), its metadata (facts).
 ///
+/// Nothing is allocated. While nobody listens, the numbers and facts are not even worked out: what
+/// stands there must not have effects.
+///
 /// ```
 /// # simurgh_runtime::run("doc", async {
 /// simurgh_telemetry::event!("shop.order.placed", { cents: 1999, items: 3 }, { country: "CH" });
@@ -131,11 +166,17 @@ fn matches(prefix: &str, name: &str) -> bool {
 #[macro_export]
 macro_rules! event {
     ($name:literal $(, { $($measurement:ident : $number:expr),* $(,)? } $(, { $($fact:ident : $value:expr),* $(,)? })?)? $(,)?) => {
-        $crate::emit(&$crate::Event {
-            name: $name,
-            measurements: &[$($((::core::stringify!($measurement), $number as f64)),*)?],
-            metadata: &[$($($((::core::stringify!($fact), $crate::Value::from($value))),*)?)?],
-        })
+        if $crate::is_heard() {
+            // Any number will do; beyond 53 bits the last ones do not matter for sums.
+            #[allow(clippy::cast_lossless, clippy::cast_precision_loss, clippy::unnecessary_cast)]
+            let measurements: &[(&'static str, f64)] =
+                &[$($((::core::stringify!($measurement), $number as f64)),*)?];
+            $crate::emit(&$crate::Event {
+                name: $name,
+                measurements,
+                metadata: &[$($($((::core::stringify!($fact), $crate::Value::from($value))),*)?)?],
+            });
+        }
     };
 }
 
@@ -174,6 +215,57 @@ mod tests {
             assert_eq!(handlers(), [("test".to_owned(), "net".to_owned())]);
         });
         assert_eq!(names, ["net.one", "net.two"]);
+    }
+
+    #[test]
+    fn a_handler_may_emit_attach_and_detach() {
+        let names = heard(|| {
+            attach("busy", "net.one", |_| {
+                event!("net.two");
+                attach("late", "", |_| ()).unwrap();
+                assert!(detach("busy"));
+            })
+            .unwrap();
+            event!("net.one");
+            event!("net.one");
+            assert_eq!(handlers().iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["test", "late"]);
+        });
+        assert_eq!(names, ["net.one", "net.two", "net.one"]);
+    }
+
+    #[test]
+    fn what_a_handler_owns_may_use_the_handlers_when_it_is_dropped() {
+        struct Leaving;
+        impl Drop for Leaving {
+            fn drop(&mut self) {
+                event!("net.left");
+                detach("another");
+            }
+        }
+        let names = heard(|| {
+            let leaving = Leaving;
+            attach("leaving", "x", move |_| {
+                let _ = &leaving;
+            })
+            .unwrap();
+            assert!(detach("leaving"));
+        });
+        assert_eq!(names, ["net.left"]);
+    }
+
+    #[test]
+    fn nothing_is_worked_out_for_nobody() {
+        run("test", async {
+            assert!(!is_heard());
+            let worked_out = std::cell::Cell::new(0);
+            event!("net.one", { count: worked_out.replace(1) });
+            assert_eq!(worked_out.get(), 0);
+            attach("x", "elsewhere", |_| ()).unwrap();
+            assert!(is_heard());
+            detach("x");
+            assert!(!is_heard());
+        });
+        event!("outside.of.any.task");
     }
 
     #[test]

@@ -17,19 +17,20 @@
 //! });
 //! ```
 //!
-//! Events are built on the stack and cost next to nothing while nobody listens. Handlers belong to
+//! Events are built on the stack, and only if somebody listens. Handlers belong to
 //! a node; a simulation's invariants see every event before them. [`context`] is what travels with
 //! spawns and sends; [`logs`] is the subscriber for `tracing`.
 
 #![forbid(unsafe_code)]
 
 mod events;
+mod parcel;
 mod span;
 
 pub mod context;
 pub mod logs;
 
-pub use events::{AttachError, HANDLERS_MAX, attach, detach, emit, handlers};
+pub use events::{AttachError, HANDLERS_MAX, attach, detach, emit, handlers, is_heard};
+pub use parcel::Parcel;
 pub use simurgh_runtime::observe::{Event, Value};
 pub use span::{SpanNames, span};
-

@@ -5,7 +5,7 @@ use std::future::Future;
 use simurgh_runtime::Instant;
 use simurgh_runtime::observe::{Event, Value};
 
-use crate::emit;
+use crate::{emit, is_heard};
 
 /// The three events of a span, by name.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,7 @@ pub struct SpanNames {
 /// ```
 pub async fn span<T>(names: SpanNames, metadata: &[(&'static str, Value<'_>)], work: impl Future<Output = T>) -> T {
     emit(&Event { name: names.start, measurements: &[], metadata });
+    // The clock is read even if nobody listens yet: somebody may by the time the work ends.
     let mut running = Running { began: Instant::now(), name: names.exception, metadata };
     let output = work.await;
     running.name = names.stop;
@@ -45,6 +46,9 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        if !is_heard() {
+            return;
+        }
         let duration_ns = self.began.elapsed().as_nanos() as f64;
         emit(&Event { name: self.name, measurements: &[("duration_ns", duration_ns)], metadata: self.metadata });
     }

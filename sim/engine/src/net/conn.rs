@@ -133,7 +133,8 @@ impl Core {
             return Poll::Pending;
         }
         let fits = room.min(from.len());
-        let len = if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
+        let len =
+            if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
         conn.flows[end as usize].bytes.extend(&from[..len]);
         conn.flows[end as usize].used += len;
         if len < fits {
@@ -158,7 +159,8 @@ impl Core {
         let conn = self.conn(id).expect("it was readable");
         let flow = &mut conn.flows[1 - end as usize];
         let fits = flow.arrived.min(into.len());
-        let len = if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
+        let len =
+            if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
         let (front, back) = flow.bytes.as_slices();
         let from_front = front.len().min(len);
         into[..from_front].copy_from_slice(&front[..from_front]);
@@ -212,7 +214,12 @@ impl Core {
         if me.gone {
             return Err(ErrorKind::NotConnected.into());
         }
-        let reader = if how == Shutdown::Write { None } else { me.read_shut = true; me.reader.take() };
+        let reader = if how == Shutdown::Write {
+            None
+        } else {
+            me.read_shut = true;
+            me.reader.take()
+        };
         self.wakes.extend(reader);
         if how != Shutdown::Read {
             self.send_fin(id, end);

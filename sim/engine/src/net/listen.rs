@@ -89,7 +89,12 @@ impl Core {
     }
 
     /// Takes the next connection from a listener's queue.
-    pub(crate) fn accept(&mut self, index: u32, generation: u32, waker: &Waker) -> Poll<io::Result<(ConnId, SocketAddr)>> {
+    pub(crate) fn accept(
+        &mut self,
+        index: u32,
+        generation: u32,
+        waker: &Waker,
+    ) -> Poll<io::Result<(ConnId, SocketAddr)>> {
         loop {
             let Some(listening) = self.listening(index, generation) else {
                 return Poll::Ready(Err(ErrorKind::NotConnected.into()));
@@ -199,7 +204,8 @@ impl Core {
         let Some(attempt) = self.attempt(index, generation) else { return };
         let (node, to, local, target, entity) =
             (attempt.node, attempt.to, attempt.local, attempt.target, attempt.entity);
-        let reached = target.filter(|&target| node == target || (self.passes(node, target) && self.passes(target, node)));
+        let reached =
+            target.filter(|&target| node == target || (self.passes(node, target) && self.passes(target, node)));
         let Some(target) = reached else { return self.syn_later(index, generation) };
         let listener = self.ports.get(&(target, to.port())).copied().filter(|&listener| {
             let bound = self.listeners[listener as usize].addr.ip();
@@ -218,7 +224,8 @@ impl Core {
         }
         let pair = self.pair_latency(node, target);
         let stream = self.draws.stream(Purpose::Net, entity);
-        let server_addr = SocketAddr::new(if to.ip().is_loopback() { to.ip() } else { self.nodes[target as usize].ip }, to.port());
+        let server_addr =
+            SocketAddr::new(if to.ip().is_loopback() { to.ip() } else { self.nodes[target as usize].ip }, to.port());
         let ends = [End::new(node, local, 1), End::new(target, server_addr, 0)];
         let conn_generation = self.next_generation();
         let conn = Conn::new(conn_generation, ends, stream, pair);

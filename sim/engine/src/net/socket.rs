@@ -116,7 +116,8 @@ impl Drop for ListenerSocket {
 impl sim::Connect for Connecting {
     fn poll_connect(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn sim::Stream>>> {
         let made = with_core(|core| core.poll_connect(self.index, self.generation, cx.waker()));
-        made.unwrap_or_else(|| Poll::Ready(over())).map_ok(|id| -> Box<dyn sim::Stream> { Box::new(Socket { id, end: 0 }) })
+        made.unwrap_or_else(|| Poll::Ready(over()))
+            .map_ok(|id| -> Box<dyn sim::Stream> { Box::new(Socket { id, end: 0 }) })
     }
 }
 

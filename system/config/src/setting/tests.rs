@@ -77,9 +77,9 @@ fn units_mean_what_they_say() {
         ("7us", Duration::from_micros(7)),
         ("200ms", Duration::from_millis(200)),
         ("90s", Duration::from_secs(90)),
-        ("2m", Duration::from_secs(120)),
-        ("3h", Duration::from_secs(10_800)),
-        ("1d", Duration::from_secs(86_400)),
+        ("2m", Duration::from_mins(2)),
+        ("3h", Duration::from_hours(3)),
+        ("1d", Duration::from_hours(24)),
     ] {
         assert_eq!(Duration::from_text(text), Some(duration), "{text}");
     }

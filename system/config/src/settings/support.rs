@@ -3,14 +3,20 @@
 use std::ops::RangeInclusive;
 
 use crate::source::Source;
-use crate::value::{Entry, Table, Value, shown};
+use crate::value::{Entry, Table, Value, cut, shown};
 use crate::{Errors, Field, Place, Problem, Setting, names};
+
+/// More unknown keys of one section are not told: it is another program's file.
+const UNKNOWN_MAX: usize = 20;
+
+/// Judges a value; the error says what it should have been.
+pub type Check<T> = fn(&T) -> Result<(), &'static str>;
 
 /// What a setting's value must be beyond its type.
 pub struct Rule<T> {
     pub default: Option<fn() -> T>,
     pub within: Option<fn(&T) -> bool>,
-    pub check: Option<fn(&T) -> Result<(), &'static str>>,
+    pub check: Option<Check<T>>,
 }
 
 impl<T> Rule<T> {
@@ -84,6 +90,11 @@ impl<'a> Reader<'a> {
 
     /// The fields of a section.
     pub fn section<T>(&mut self, field: &Field, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        debug_assert!(
+            field.env.is_none() && field.default.is_none(),
+            "{} is a section: its fields have variables and defaults, not itself",
+            field.name
+        );
         let table = match self.entry(field) {
             Some(Entry { value: Value::Table(table), .. }) => Some(table),
             Some(entry) => {
@@ -128,10 +139,11 @@ impl<'a> Reader<'a> {
 
     fn refuse_unknown(&mut self, fields: &[Field]) {
         let entries = self.table.into_iter().flat_map(|table| &table.entries);
-        for entry in entries.filter(|entry| fields.iter().all(|field| field.name != entry.key)) {
+        let unknown = entries.filter(|entry| fields.iter().all(|field| field.name != entry.key));
+        for entry in unknown.take(UNKNOWN_MAX) {
             self.problems.push(Problem::Unknown {
                 place: self.source.place(entry.key_at),
-                key: format!("{}{}", self.prefix, entry.key.escape_debug()),
+                key: format!("{}{}", self.prefix, cut(&entry.key).escape_debug()),
                 near: names::nearest(&entry.key, fields.iter().map(|field| field.name))
                     .map(|near| format!("{}{near}", self.prefix)),
             });

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::{ByteSize, Secret, Source, choice, help, markdown, settings};
+use crate::{ByteSize, Secret, Source, choice, help, markdown};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Format {
@@ -28,7 +28,7 @@ settings! {
         addr: SocketAddr = ([127, 0, 0, 1], 4000).into(), env "APP_ADDR";
         /// How long
         /// to wait.
-        wait: Duration = Duration::from_secs(5), env "APP_WAIT", in Duration::ZERO..=Duration::from_secs(60);
+        wait: Duration = Duration::from_secs(5), env "APP_WAIT", in Duration::ZERO..=Duration::from_mins(1);
         /// Room.
         room: ByteSize = ByteSize::kib(16);
         /// Part that is kept.

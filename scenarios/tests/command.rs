@@ -1,0 +1,74 @@
+//! The command line, as a person uses it.
+
+use std::process::{Command, Output};
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scenarios")).args(args).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn list_names_simulations_and_planted_bugs() {
+    let output = sim(&["list"]);
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    for name in ["echo/chaos", "determinism/address", "net.lost-wakeup"] {
+        assert!(text.contains(name), "{name} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn run_counts_effects_and_a_planted_bug_ends_with_its_replay() {
+    let output = sim(&["run", "echo/chaos", "--seeds", "20"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("20 seeds, 0 findings"), "{}", text(&output));
+
+    let output = sim(&["run", "echo/chaos", "--seeds", "20", "--planted", "echo.byte-twice"]);
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(10), "{text}");
+    assert!(text.contains("invariant echo.in_order:"), "{text}");
+    assert!(
+        text.contains("replay it: cargo sim run echo/chaos --seed ") && text.contains("--planted echo.byte-twice"),
+        "{text}"
+    );
+}
+
+#[test]
+fn every_seed_repeats() {
+    let output = sim(&["determinism", "--seeds", "30"]);
+    assert!(output.status.success() && text(&output).contains("PASS"), "{}", text(&output));
+}
+
+#[test]
+fn each_fault_of_determinism_is_reported_at_the_first_difference() {
+    for name in ["determinism/address", "determinism/clock", "determinism/global"] {
+        let output = sim(&["determinism", name, "--seeds", "20"]);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(40), "{name}: {text}");
+        assert!(text.contains("does not repeat"), "{name}: {text}");
+        assert!(text.contains("\n  first ") && text.contains("\n  second "), "{name}: {text}");
+        assert!(text.contains("subject task 1"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn bad_input_is_one_clear_line() {
+    for (args, says) in [
+        (&["no-such"][..], "error: there is no command no-such; sim help lists them"),
+        (&["run"], "error: which simulation? sim list names them"),
+        (&["run", "echo/none"], "error: there is no simulation echo/none; there are: "),
+        (&["run", "echo/chaos", "--seeds", "many"], "error: --seeds: \"many\" is not a number"),
+        (&["run", "echo/chaos", "--sedes", "3"], "error: there is no --sedes here; sim help lists what there is"),
+        (&["run", "echo/chaos", "--world", "mars"], "error: --world: there is no mars;"),
+        (&["run", "echo/chaos", "--planted", "x"], "error: --planted: echo/chaos has no x; it has: "),
+        (&["determinism", "--seeds", "0"], "error: --seeds: at least one"),
+    ] {
+        let output = sim(args);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.starts_with(says) && text.lines().count() == 1, "{args:?}: {text}");
+    }
+}

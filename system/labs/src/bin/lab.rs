@@ -1,0 +1,89 @@
+//! `cargo lab NAME`: runs a demonstration.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use simurgh::prelude::*;
+use simurgh_labs::echo::lab::{self, LabOptions};
+
+const HELP: &str = "\
+Runs a demonstration of one system, on real sockets, and prints what it shows with figures.
+
+usage: lab list
+       lab echo [--conns N] [--port P] [--rounds R]
+
+  echo   a TCP service with a process for each connection: its nine points, the memory of an idle
+         connection, accepts and echoes a second, and a kill of one handler in a hundred
+         --conns N    connections at once (default 1000; the file limit is the bound)
+         --port P     where it listens (default 0: a free port)
+         --rounds R   echoes on each connection (default 10)
+
+example: lab echo --conns 10000
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = runtime::env::args().into_iter().skip(1).collect();
+    match command(&args) {
+        Ok(code) => code,
+        Err(why) => {
+            err!("error: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn command(args: &[String]) -> Result<ExitCode, String> {
+    let (name, rest) = args.split_first().map_or(("--help", &[][..]), |(name, rest)| (name.as_str(), rest));
+    match (name, rest) {
+        ("--help" | "-h" | "help", _) => {
+            out!("{}", HELP.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        ("list", []) => {
+            out!("echo   a TCP service with a process for each connection");
+            Ok(ExitCode::SUCCESS)
+        }
+        ("echo", rest) if rest.iter().any(|word| word == "--help" || word == "-h") => {
+            out!("{}", HELP.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        ("echo", rest) => {
+            let flags = flags(rest, &["conns", "port", "rounds"])?;
+            let options = LabOptions {
+                connections: number(&flags, "conns", 1_000)?.max(100),
+                port: number(&flags, "port", 0)?
+                    .try_into()
+                    .map_err(|_| "--port: a port is a number from 0 to 65535")?,
+                rounds: number(&flags, "rounds", 10)?.max(1),
+            };
+            Ok(runtime::exit_code(runtime::run("lab", lab::run(options))))
+        }
+        ("__echo-server", [port, connections]) => {
+            let (port, connections) = (port.parse().unwrap_or(0), connections.parse().unwrap_or(0));
+            Ok(runtime::exit_code(runtime::run("echo", lab::server(port, connections))))
+        }
+        ("__echo-clients", [addr]) => {
+            let addr: SocketAddr = addr.parse().map_err(|_| format!("{addr} is not an address"))?;
+            Ok(runtime::exit_code(runtime::run("clients", lab::clients(addr))))
+        }
+        (other, _) => Err(format!("there is no lab {other}; lab list names them")),
+    }
+}
+
+fn flags(words: &[String], known: &[&str]) -> Result<BTreeMap<String, String>, String> {
+    let mut flags = BTreeMap::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let name = word.strip_prefix("--").filter(|name| known.contains(name));
+        let name = name.ok_or_else(|| format!("there is no {word} here; lab --help lists what there is"))?;
+        let value = words.next().ok_or_else(|| format!("{word} wants a value"))?;
+        flags.insert(name.to_owned(), value.clone());
+    }
+    Ok(flags)
+}
+
+fn number(flags: &BTreeMap<String, String>, name: &str, default: u64) -> Result<u64, String> {
+    let Some(text) = flags.get(name) else { return Ok(default) };
+    text.replace('_', "").parse().map_err(|_| format!("--{name}: \"{text}\" is not a number"))
+}
