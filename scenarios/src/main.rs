@@ -1,5 +1,7 @@
 //! `cargo sim`: runs the simulations of this repository.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

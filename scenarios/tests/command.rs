@@ -1,5 +1,7 @@
 //! The command line, as a person uses it.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // a test starts programs, and asks what the bans keep from others
+
 use std::process::{Command, Output};
 
 fn sim(args: &[&str]) -> Output {

@@ -1,5 +1,7 @@
 //! The simulations as plain tests, the planted bugs, and the bank of seeds.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // a test starts programs, and asks what the bans keep from others
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 

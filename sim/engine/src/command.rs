@@ -3,6 +3,8 @@
 //! A program calls [`main`] with a [`Registry`]; in this repository that program is the crate
 //! `scenarios`, behind `cargo sim`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
@@ -80,7 +82,7 @@ impl Simulation {
     /// Runs it as a plain test (see [`crate::run_test`]).
     pub fn test(&self, path: &str, seeds: u64) -> ExitCode {
         let body = Arc::clone(&self.body);
-        crate::run_test(path, seeds, self.profile.clone(), move |sim| body(sim))
+        crate::run_test(path, seeds, &self.profile, move |sim| body(sim))
     }
 }
 
@@ -266,7 +268,7 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
     }
     let trace = flags.values.get("trace").map(PathBuf::from);
     let launch = launch(simulation);
-    let job = Job { seeds, world, planted, trace, ..Job::default() };
+    let job = Job { seeds, trace, planted, world, ..Job::default() };
     let (mut total, mut first_bad) = (Totals::default(), None);
     let mut progress = Progress::new(simulation.name, job.seeds.len());
     sweep(&launch, &job, all_cores(), 25, |report| {

@@ -189,7 +189,7 @@ impl Latency {
 
 impl Physics {
     /// Resolves `profile` for a seed.
-    pub(crate) fn draw(profile: &Profile, draws: &Draws) -> Self {
+    pub(crate) fn draw(profile: &Profile, draws: Draws) -> Self {
         // One entity per family: to leave one out moves no other.
         let family = |number| draws.stream(Purpose::Topology, number);
         let on = |number| !family(number).chance(profile.omit);
@@ -235,10 +235,9 @@ fn draw_schedule(strategies: Strategies, stream: &mut Stream) -> Schedule {
     };
     match strategies {
         Strategies::FifoOnly => Schedule::Fifo,
-        Strategies::RandomOnly => Schedule::Random,
         Strategies::PctOnly => pct(stream),
         Strategies::Any if stream.chance(0.3) => pct(stream),
-        Strategies::Any => Schedule::Random,
+        Strategies::Any | Strategies::RandomOnly => Schedule::Random,
     }
 }
 
@@ -250,8 +249,8 @@ mod tests {
     fn leaving_a_family_out_moves_no_other() {
         for seed in 0..50 {
             let draws = Draws::new(seed);
-            let with = Physics::draw(&Profile::nasty(), &draws);
-            let without = Physics::draw(&Profile { loss_max: 0.0, ..Profile::nasty() }, &draws);
+            let with = Physics::draw(&Profile::nasty(), draws);
+            let without = Physics::draw(&Profile { loss_max: 0.0, ..Profile::nasty() }, draws);
             assert_eq!(with.latency, without.latency);
             assert_eq!(with.split.to_bits(), without.split.to_bits());
             assert_eq!(with.faults, without.faults);
@@ -261,7 +260,7 @@ mod tests {
 
     #[test]
     fn calm_is_calm() {
-        let calm = Physics::draw(&Profile::calm(), &Draws::new(3));
+        let calm = Physics::draw(&Profile::calm(), Draws::new(3));
         assert_eq!(calm.latency, Latency::Fixed(MS));
         assert!(calm.loss == 0.0 && calm.split == 0.0 && calm.preempt == 0.0 && !calm.buggify);
         assert_eq!((calm.faults, calm.schedule), (Faults::none(), Schedule::Fifo));

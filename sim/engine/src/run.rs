@@ -189,13 +189,13 @@ fn run_here(config: &RunConfig, body: &Body, watch: Arc<Watch>) -> Report {
         return report_of_nothing(config.seed, Verdict::Refused(why));
     }
     let draws = Draws::new(config.seed);
-    let mut physics = Physics::draw(&config.profile, &draws);
+    let mut physics = Physics::draw(&config.profile, draws);
     if config.replay.is_some() {
         physics.schedule = Schedule::Replay;
     }
     let trace = Trace::new(config.in_words, config.full_trace);
     let decisions = config.replay.clone().unwrap_or_default();
-    let scheduler = Scheduler::new(physics.schedule, physics.preempt, &draws, config.record, decisions);
+    let scheduler = Scheduler::new(physics.schedule, physics.preempt, draws, config.record, decisions);
     let mut core = Core::new(draws, physics, trace, scheduler);
     core.planted.clone_from(&config.planted);
     core.add_node("world", None);

@@ -1,5 +1,7 @@
 //! Many seeds: over worker processes, with a second look at what fails.
 
+#![allow(clippy::print_stderr)] // what a failed test has to say; the test harness captures it
+
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::future::Future;
@@ -175,14 +177,14 @@ pub(crate) fn describe_failure(name: &str, report: &Report, replay: &str) -> Str
 /// `path` is the test's path with its crate, `seeds` how many seeds to run unless the environment
 /// says otherwise: `SIM_SEED=27` runs that one, `SIM_SEEDS=5000` the first so many, and
 /// `SIM_TRACE=file` writes every event of the (first) seed.
-pub fn run_test<F, B>(path: &str, seeds: u64, profile: Profile, body: B) -> ExitCode
+pub fn run_test<F, B>(path: &str, seeds: u64, profile: &Profile, body: B) -> ExitCode
 where
     F: Future<Output = Result<(), String>> + Send + 'static,
     B: Fn(Sim) -> F + Send + Sync + 'static,
 {
     let body: Body = Arc::new(move |sim| Box::pin(body(sim)));
     if let Some(job) = Job::of_this_process() {
-        job.work(&profile, &body);
+        job.work(profile, &body);
         return ExitCode::SUCCESS;
     }
     match Wanted::from_env(seeds) {

@@ -67,7 +67,7 @@ pub struct Decision {
 }
 
 impl Scheduler {
-    pub(crate) fn new(schedule: Schedule, preempt: f64, draws: &Draws, record: bool, decisions: Vec<Decision>) -> Self {
+    pub(crate) fn new(schedule: Schedule, preempt: f64, draws: Draws, record: bool, decisions: Vec<Decision>) -> Self {
         let mut changes = Vec::new();
         if let Schedule::Pct { depth, length } = schedule {
             let mut stream = draws.stream(Purpose::Schedule, 0);
@@ -89,7 +89,7 @@ impl Scheduler {
     }
 
     /// A new task's standing.
-    pub(crate) fn first_priority(&self, stream: &mut Stream) -> u64 {
+    pub(crate) fn first_priority(stream: &mut Stream) -> u64 {
         stream.u64() >> 32
     }
 
@@ -190,10 +190,10 @@ mod tests {
 
     fn order(schedule: Schedule, seed: u64) -> Vec<u32> {
         let draws = Draws::new(seed);
-        let mut scheduler = Scheduler::new(schedule, 0.0, &draws, false, Vec::new());
+        let mut scheduler = Scheduler::new(schedule, 0.0, draws, false, Vec::new());
         for slot in 0..8 {
             let mut stream = draws.stream(Purpose::Schedule, 100 + u64::from(slot));
-            let priority = scheduler.first_priority(&mut stream);
+            let priority = Scheduler::first_priority(&mut stream);
             let ticket = scheduler.ticket(&mut stream, priority, false);
             assert!((50..=100).contains(&ticket.cost_ns));
             scheduler.push(ticket, slot, 0);
@@ -213,7 +213,7 @@ mod tests {
     fn recorded_decisions_give_the_same_order_again() {
         let draws = Draws::new(9);
         let run = |schedule, record, decisions| {
-            let mut scheduler = Scheduler::new(schedule, 0.5, &draws, record, decisions);
+            let mut scheduler = Scheduler::new(schedule, 0.5, draws, record, decisions);
             for slot in 0..20 {
                 let mut stream = draws.stream(Purpose::Schedule, u64::from(slot));
                 let ticket = scheduler.ticket(&mut stream, 0, false);

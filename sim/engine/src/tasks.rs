@@ -10,6 +10,7 @@ use slab::Slab;
 use crate::core::{Core, WORLD};
 use crate::draws::{Purpose, Stream};
 use crate::engine;
+use crate::schedule::Scheduler;
 use crate::trace::{Kind, mix};
 
 /// All tasks.
@@ -95,7 +96,7 @@ impl Core {
         let node = header.node().id().0;
         let entity = mix(self.nodes[node as usize].entity ^ u64::from(header.node().incarnation()), header.number());
         let mut stream = self.draws.stream(Purpose::Schedule, entity);
-        let priority = self.scheduler.first_priority(&mut stream);
+        let priority = Scheduler::first_priority(&mut stream);
         let entry = self.tasks.slots.vacant_entry();
         let slot = entry.key() as u32;
         let waker = Waker::from(Arc::new(TaskWaker { run, slot, generation, node }));

@@ -64,13 +64,16 @@ pub(crate) struct Record {
     pub(crate) b: u64,
 }
 
+/// An event with its number and, if they are kept, words.
+type Kept = (u64, Record, Option<Box<str>>);
+
 /// The trace of one run.
 #[derive(Debug)]
 pub(crate) struct Trace {
     hash: u64,
     events: u64,
     checkpoints: Vec<u64>,
-    last: Vec<VecDeque<(u64, Record, Option<Box<str>>)>>,
+    last: Vec<VecDeque<Kept>>,
     full: Option<Vec<String>>,
     names: Vec<String>,
     in_words: bool,
@@ -174,8 +177,8 @@ impl fmt::Display for Moment {
 pub fn first_difference(one: &[String], other: &[String]) -> Option<String> {
     let at = (0..one.len().max(other.len())).find(|&index| one.get(index) != other.get(index))?;
     let mut text = String::new();
-    for index in at.saturating_sub(2)..at {
-        let _ = writeln!(text, "  both   {}", one[index]);
+    for line in &one[at.saturating_sub(2)..at] {
+        let _ = writeln!(text, "  both   {line}");
     }
     let ended = "(the run had ended)";
     let _ = writeln!(text, "  first  {}", one.get(at).map_or(ended, String::as_str));

@@ -5,6 +5,8 @@
 //! which seed it died of. It gives up on a poll that does not return, which nothing inside a process
 //! could end.
 
+#![allow(clippy::print_stderr)] // a worker's notes go on to its parent's terminal
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write as _};

@@ -51,7 +51,7 @@ fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream, Fail
     inner.extend(output);
     inner.extend([TokenTree::Group(Group::new(Delimiter::Brace, body))]);
     inner.extend(code(&format!(
-        "::simurgh_sim::run_test(::core::concat!(::core::module_path!(), \"::\", ::core::stringify!({name})), {seeds}u64, {profile}, \
+        "::simurgh_sim::run_test(::core::concat!(::core::module_path!(), \"::\", ::core::stringify!({name})), {seeds}u64, &{profile}, \
          |__sim| async move {{ ::core::result::Result::map_err(__body(__sim).await, ::simurgh_sim::Words::words) }})"
     )));
     let mut out = code("#[::core::prelude::v1::test]");

@@ -111,7 +111,7 @@ impl Connection {
             }
         };
         let idle = self.limits.idle.map(|idle| self.last_byte.unwrap_or(self.shared.since) + idle);
-        let far = || Instant::now() + Duration::from_secs(86_400);
+        let far = || Instant::now() + Duration::from_hours(24);
         reading.into_iter().chain(idle).min().unwrap_or_else(far)
     }
 

@@ -41,7 +41,7 @@ impl Default for Options {
             max_per_address: 16_384,
             backlog: 1_024,
             handshake_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_secs(60),
+            read_timeout: Duration::from_mins(1),
             idle_timeout: None,
             drain_timeout: Duration::from_secs(15),
             nodelay: true,

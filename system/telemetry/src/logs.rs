@@ -1,8 +1,8 @@
 //! Logs: a subscriber for `tracing` that writes text for people or JSON for machines.
 //!
 //! Time comes from the node's clock and identity from the task header, so in the simulator every
-//! line belongs to its node and its virtual moment. What to write is each node's own choice
-//! ([`configure`]); only the subscriber itself is the process's ([`install`]).
+//! line belongs to its node and its virtual moment. Whether and what to write is each node's own
+//! choice ([`install`], [`configure`]); only the subscriber itself is the process's.
 //!
 //! ```
 //! use simurgh_telemetry::logs::{self, Format, LogConfig};
@@ -55,30 +55,45 @@ pub enum Format {
     Json,
 }
 
-/// Makes this the process's subscriber for `tracing`; once is enough, and more does no harm. If an
-/// application has brought its own before, that one stays.
+/// Turns the current node's logs on, as [`LogConfig`]'s default says if nothing else is said.
+///
+/// The subscriber for `tracing` is the process's, and set at the first call; if an application has
+/// brought its own before, that one stays. A node that never asked for logs writes none, whoever
+/// else in the process did: in the simulator a run may not depend on what ran before it.
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| drop(tracing::subscriber::set_global_default(Logs { write: stdio::err })));
-}
-
-/// Says how the current node logs. Does nothing outside of a task: there is no node there.
-pub fn configure(config: LogConfig) {
-    Header::with(|header| {
-        if let Some(header) = header {
-            header.node().slot(Slot::Logs, NodeLogs::default).set(config);
-        }
+    with_header(|header| {
+        header.node().slot(Slot::Logs, NodeLogs::default);
     });
 }
 
+/// Turns the current node's logs on and says how they are. Outside of a task there is no node to
+/// configure, and the default stays.
+pub fn configure(config: LogConfig) {
+    install();
+    with_header(|header| header.node().slot(Slot::Logs, NodeLogs::default).set(config));
+}
+
+fn with_header(f: impl FnOnce(&Header)) {
+    Header::with(|header| header.map_or((), f));
+}
+
 /// What one node logs.
-#[derive(Default)]
 struct NodeLogs {
     /// Ranks up to the first are written whatever the target, ranks beyond the second never; only
     /// between the two does the target matter.
     always: AtomicU8,
     ever: AtomicU8,
     config: Mutex<Arc<LogConfig>>,
+}
+
+impl Default for NodeLogs {
+    fn default() -> Self {
+        let config = Arc::<LogConfig>::default();
+        let (always, ever) = config.levels.bounds();
+        Self { always: always.into(), ever: ever.into(), config: Mutex::new(config) }
+    }
 }
 
 impl NodeLogs {
@@ -99,11 +114,6 @@ impl NodeLogs {
     }
 }
 
-/// Calls `f` with what the current node logs, if it was ever told.
-fn with_node<R>(f: impl FnOnce(Option<&NodeLogs>) -> R) -> R {
-    Header::with(|header| f(header.and_then(|header| header.node().slot_if_set(Slot::Logs))))
-}
-
 /// Writes events; spans are not kept (a task's label and trace say where a line belongs).
 struct Logs {
     write: fn(&str),
@@ -116,15 +126,19 @@ impl Subscriber for Logs {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let by_default = || Levels::default().allow(metadata.target(), *metadata.level());
-        metadata.is_event() && with_node(|logs| logs.map_or_else(by_default, |logs| logs.allow(metadata)))
+        let allowed = |header: Option<&Header>| match header {
+            Some(header) => header.node().slot_if_set(Slot::Logs).is_some_and(|logs: &NodeLogs| logs.allow(metadata)),
+            None => Levels::default().allow(metadata.target(), *metadata.level()),
+        };
+        metadata.is_event() && Header::with(allowed)
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
         let mut line = Line::here(*event.metadata().level(), event.metadata().target());
         event.record(&mut line);
-        let format = with_node(|logs| logs.map_or(Format::Text, |logs| logs.config.lock().format));
-        (self.write)(&match format {
+        let format = |logs: &NodeLogs| logs.config.lock().format;
+        let format = Header::with(|header| header?.node().slot_if_set(Slot::Logs).map(format));
+        (self.write)(&match format.unwrap_or_default() {
             Format::Text => line.text(),
             Format::Json => line.json(),
         });

@@ -25,6 +25,7 @@ pub(crate) struct Conn {
 }
 
 /// One socket of a connection.
+#[allow(clippy::struct_excessive_bools)] // a socket's flags are independent of each other
 pub(crate) struct End {
     pub(crate) node: u32,
     pub(crate) addr: SocketAddr,
@@ -48,6 +49,7 @@ pub(crate) struct End {
 
 /// One direction.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // and so are a flow's
 struct Flow {
     /// What was written and not yet read: first what has arrived, then what is in flight.
     bytes: VecDeque<u8>,

@@ -1,5 +1,7 @@
 //! The echo service as a program.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use simurgh::runtime;

@@ -1,5 +1,7 @@
 //! `cargo lab NAME`: runs a demonstration.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::ExitCode;

@@ -20,7 +20,7 @@ impl Child {
     /// If the operating system refuses.
     pub fn start(args: &[&str]) -> Result<Self, String> {
         let command = Command::this_program().map_err(|error| format!("this program's path is not known: {error}"))?;
-        let command = args.iter().fold(command, |command, arg| command.arg(arg));
+        let command = args.iter().fold(command, Command::arg);
         let mut process = command.spawn().map_err(|error| format!("a child process does not start: {error}"))?;
         let (Some(input), Some(output)) = (process.stdin.take(), process.stdout.take()) else {
             return Err("a child process has no pipes".into());

@@ -67,6 +67,7 @@ fn written(f: impl FnOnce()) -> Vec<String> {
 #[test]
 fn a_line_says_who_and_in_which_trace() {
     let lines = run("shop", async {
+        install();
         context::set_trace(Some(TraceContext { trace_id: 0xAB, span_id: 1, sampled: true }));
         let task = spawn(async {
             Header::with(|header| header.expect("a task").set_label(("order", 7)));
@@ -103,12 +104,14 @@ fn each_node_has_its_own_levels() {
     assert_eq!(node("error,shop=debug"), ["INFO  [n] main: info", "DEBUG [n] main: debug"]);
     assert_eq!(node("shop=off"), ["WARN  [n] main: warn"]);
     assert_eq!(node("off"), [""; 0]);
+    assert_eq!(run("n", async move { log() }), [""; 0], "a node that never asked for logs writes none");
     assert_eq!(log(), ["INFO  shop: info", "WARN  other: warn"], "outside of any node the default holds");
 }
 
 #[test]
 fn a_long_value_is_cut() {
     let lines = run("n", async {
+        install();
         written(|| {
             tracing::info!(long = %"ä".repeat(1_000_000), list = ?vec![0; 1_000_000], "{}", "m".repeat(1_000_000));
         })
