@@ -1,7 +1,6 @@
 //! The echo service as its production `main` runs it, with an operator who interferes.
 
-use std::net::SocketAddr;
-
+use simurgh::config::Source;
 use simurgh::prelude::*;
 use simurgh::runtime::{random, yield_now};
 use simurgh_labs::echo::{Echo, EchoSettings};
@@ -13,10 +12,11 @@ pub(crate) const PER_ADDRESS: usize = 2;
 
 /// The program of a server node.
 pub(crate) async fn main() -> Result<(), String> {
-    let settings = EchoSettings {
-        addr: SocketAddr::from(([0, 0, 0, 0], PORT)),
-        options: Options { max_connections: 30, max_per_address: PER_ADDRESS, ..Options::default() },
-    };
+    let source = Source::new()
+        .var("ECHO_ADDR", &format!("0.0.0.0:{PORT}"))
+        .var("ECHO_MAX_CONNECTIONS", "30")
+        .var("ECHO_MAX_PER_ADDRESS", &PER_ADDRESS.to_string());
+    let settings = EchoSettings::load(&source).map_err(|errors| errors.to_string())?;
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let end = runtime::signal::shutdown().map_err(|error| words(&error))?;
     let echo = start(&settings).await.map_err(|error| words(&error))?;

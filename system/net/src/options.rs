@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use simurgh_config::Limits;
+
 /// The limits of a listener: one explicit struct.
 ///
 /// | limit | default | at the limit |
@@ -36,14 +38,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
+        let limits = Limits::DEFAULT;
         Self {
-            max_connections: 16_384,
-            max_per_address: 16_384,
-            backlog: 1_024,
-            handshake_timeout: Duration::from_secs(5),
-            read_timeout: Duration::from_mins(1),
-            idle_timeout: None,
-            drain_timeout: Duration::from_secs(15),
+            max_connections: limits.connections_max,
+            max_per_address: limits.connections_per_address_max,
+            backlog: limits.accept_backlog,
+            handshake_timeout: limits.handshake_timeout,
+            read_timeout: limits.read_timeout,
+            idle_timeout: limits.idle_timeout,
+            drain_timeout: limits.drain_timeout,
             nodelay: true,
         }
     }

@@ -23,7 +23,7 @@ const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 /// line on standard error.
 pub fn run<T: Send + 'static>(name: &str, main: impl Future<Output = T> + Send + 'static) -> T {
     panic::install_hook();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = handles_are_left().and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build());
     let runtime = match runtime {
         Ok(runtime) => runtime,
         // No file handles left, most likely. There is nothing to run on, so nothing to return to.
@@ -46,6 +46,14 @@ pub fn run<T: Send + 'static>(name: &str, main: impl Future<Output = T> + Send +
         Err(JoinError::Panic(report)) => std::panic::resume_unwind(Box::new(report.to_string())),
         Err(JoinError::Cancelled) => unreachable!("nobody has a handle to abort main with"),
     }
+}
+
+/// Whether the process may open as many files as the runtime needs: tokio panics if its pipe for
+/// signals cannot be made.
+fn handles_are_left() -> std::io::Result<()> {
+    const NEEDED: usize = 8;
+    let open = |_| std::fs::File::open("/dev/null");
+    (0..NEEDED).map(open).collect::<std::io::Result<Vec<_>>>().map(drop)
 }
 
 /// A program's exit code: 0, or 1 after one line `error: ...` on standard error.

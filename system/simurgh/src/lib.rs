@@ -26,6 +26,7 @@
 
 #![forbid(unsafe_code)]
 
+pub use simurgh_config as config;
 pub use simurgh_net as net;
 pub use simurgh_otp as otp;
 pub use simurgh_runtime as runtime;

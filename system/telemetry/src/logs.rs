@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Once};
 
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Header, Slot, stdio};
+use simurgh_runtime::{Header, Slot, sim, stdio};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
@@ -55,11 +55,12 @@ pub enum Format {
     Json,
 }
 
-/// Turns the current node's logs on, as [`LogConfig`]'s default says if nothing else is said.
+/// Turns logs on, as [`LogConfig`]'s default says if nothing else is said: in production for the
+/// process, so that `main` may call it before there is a node; in the simulator for the current node.
 ///
-/// The subscriber for `tracing` is the process's, and set at the first call; if an application has
-/// brought its own before, that one stays. A node that never asked for logs writes none, whoever
-/// else in the process did: in the simulator a run may not depend on what ran before it.
+/// The subscriber for `tracing` is set at the first call; if an application has brought its own
+/// before, that one stays. A simulated node that never asked for logs writes none, whoever else in
+/// the process did: a run may not depend on what ran before it.
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| drop(tracing::subscriber::set_global_default(Logs { write: stdio::err })));
@@ -126,11 +127,12 @@ impl Subscriber for Logs {
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let allowed = |header: Option<&Header>| match header {
-            Some(header) => header.node().slot_if_set(Slot::Logs).is_some_and(|logs: &NodeLogs| logs.allow(metadata)),
-            None => Levels::default().allow(metadata.target(), *metadata.level()),
+        let of_node = |header: Option<&Header>| {
+            let logs: Option<&NodeLogs> = header?.node().slot_if_set(Slot::Logs);
+            logs.map(|logs| logs.allow(metadata))
         };
-        metadata.is_event() && Header::with(allowed)
+        let by_default = || !sim::is_simulated() && Levels::default().allow(metadata.target(), *metadata.level());
+        metadata.is_event() && Header::with(of_node).unwrap_or_else(by_default)
     }
 
     fn event(&self, event: &tracing::Event<'_>) {

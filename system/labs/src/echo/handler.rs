@@ -6,11 +6,12 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use simurgh::config::Limits;
 use simurgh::prelude::*;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Most bytes that one read takes, and so most that are ever kept for a peer that is slow to read.
-pub const BUFFER_MAX: usize = 16 * 1024;
+pub const BUFFER_MAX: usize = Limits::DEFAULT.echo_buffer_len_max.as_usize();
 
 /// Echoes one connection until its end, or until the listener drains and nothing is at hand.
 pub async fn handle(mut connection: Connection) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use simurgh::config::Source;
 use simurgh::prelude::*;
 use simurgh::runtime::net::TcpStream;
 use simurgh::runtime::sync::Mutex;
@@ -18,17 +19,14 @@ use crate::demo::next_command;
 /// # Errors
 /// If it cannot listen.
 pub async fn server(port: u16, connections: u64) -> Result<(), String> {
-    let settings = EchoSettings {
-        addr: SocketAddr::from(([127, 0, 0, 1], port)),
-        options: Options {
-            max_connections: connections as usize + 16,
-            max_per_address: connections as usize + 16,
-            // The demonstration keeps connections that say nothing for a while.
-            handshake_timeout: 600.secs(),
-            read_timeout: 600.secs(),
-            ..Options::default()
-        },
-    };
+    // The demonstration keeps connections that say nothing for a while.
+    let source = Source::new()
+        .var("ECHO_ADDR", &format!("127.0.0.1:{port}"))
+        .var("ECHO_MAX_CONNECTIONS", &(connections + 16).to_string())
+        .var("ECHO_MAX_PER_ADDRESS", &(connections + 16).to_string())
+        .var("ECHO_HANDSHAKE_TIMEOUT", "10m")
+        .var("ECHO_READ_TIMEOUT", "10m");
+    let settings = EchoSettings::load(&source).map_err(|errors| errors.to_string())?;
     let echo = Echo::start(&settings).await.map_err(|error| error.to_string())?;
     out!("Listening on port {}...", echo.listener.local_addr().port());
     while let Some(command) = next_command().await {

@@ -1,24 +1,44 @@
 //! The service: a listener with the echo handler, from start to drain.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use simurgh::config::{Limits, settings};
 use simurgh::net::DrainReport;
 use simurgh::prelude::*;
 
 use super::handler;
 
-/// What the echo service can be told.
-#[derive(Debug, Clone)]
-pub struct EchoSettings {
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// The listener's limits.
-    pub options: Options,
+settings! {
+    /// What the echo service can be told.
+    pub struct EchoSettings {
+        /// Where it listens; port 0 takes a free one.
+        addr: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 4000)), env "ECHO_ADDR";
+        /// Connections at once.
+        max_connections: usize = Limits::DEFAULT.connections_max, env "ECHO_MAX_CONNECTIONS", in 1..=10_000_000;
+        /// Connections at once from one address.
+        max_per_address: usize = Limits::DEFAULT.connections_per_address_max, env "ECHO_MAX_PER_ADDRESS",
+            in 1..=10_000_000;
+        /// Time until a connection's first byte.
+        handshake_timeout: Duration = Limits::DEFAULT.handshake_timeout, env "ECHO_HANDSHAKE_TIMEOUT";
+        /// Time that a read may wait.
+        read_timeout: Duration = Limits::DEFAULT.read_timeout, env "ECHO_READ_TIMEOUT";
+        /// Time that the end waits for connections to finish.
+        drain_timeout: Duration = Limits::DEFAULT.drain_timeout, env "ECHO_DRAIN_TIMEOUT";
+    }
 }
 
-impl Default for EchoSettings {
-    fn default() -> Self {
-        Self { addr: SocketAddr::from(([127, 0, 0, 1], 4000)), options: Options::default() }
+impl EchoSettings {
+    /// The listener's limits.
+    pub fn options(&self) -> Options {
+        Options {
+            max_connections: self.max_connections,
+            max_per_address: self.max_per_address,
+            handshake_timeout: self.handshake_timeout,
+            read_timeout: self.read_timeout,
+            drain_timeout: self.drain_timeout,
+            ..Options::default()
+        }
     }
 }
 
@@ -47,7 +67,7 @@ impl Echo {
     /// # Errors
     /// If the address cannot be had.
     pub async fn start(settings: &EchoSettings) -> Result<Self, EchoError> {
-        let listener = Listener::start(settings.addr, settings.options.clone(), handler::handle).await?;
+        let listener = Listener::start(settings.addr, settings.options(), handler::handle).await?;
         Ok(Self { listener })
     }
 
