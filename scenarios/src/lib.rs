@@ -5,10 +5,11 @@
 pub mod bank;
 mod determinism;
 pub mod echo;
+mod stuck;
 
 use simurgh_sim::Registry;
 
 /// All simulations.
 pub fn registry() -> Registry {
-    determinism::register(echo::register(Registry::new()))
+    stuck::register(determinism::register(echo::register(Registry::new())))
 }

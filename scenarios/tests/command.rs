@@ -57,6 +57,20 @@ fn each_fault_of_determinism_is_reported_at_the_first_difference() {
 }
 
 #[test]
+fn a_poll_that_never_returns_is_named() {
+    let output = sim_with("SIM_STUCK_MS", "300", &["run", "verdict/stuck-poll", "--seed", "1"]);
+    assert!(output.status.success(), "{}", text(&output));
+    let output = sim_with("SIM_STUCK_MS", "300", &["determinism", "verdict/stuck-poll", "--seeds", "1"]);
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(24), "{text}");
+    assert!(text.contains("stuck-poll: service task 2 (spinner) did not return from a poll for 300ms"), "{text}");
+}
+
+fn sim_with(name: &str, value: &str, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scenarios")).args(args).env(name, value).output().unwrap()
+}
+
+#[test]
 fn bad_input_is_one_clear_line() {
     for (args, says) in [
         (&["no-such"][..], "error: there is no command no-such; sim help lists them"),

@@ -16,7 +16,7 @@ use std::time::Instant;
 use crate::effects::{Effect, Effects};
 use crate::physics::Profile;
 use crate::run::{Body, Outcome, Report};
-use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep};
+use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
 use crate::sim::Sim;
 use crate::verdict::Verdict;
 use crate::worker::{Job, Launch, World};
@@ -362,10 +362,10 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
     let began = Instant::now();
     let launch = launch(simulation);
     let seeds: Vec<u64> = (0..count).collect();
-    let mut hashes: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut hashes: BTreeMap<u64, (u64, Vec<u64>)> = BTreeMap::new();
     let mut total = Totals::default();
     let mut first_bad: Option<Report> = None;
-    let mut differing: Option<u64> = None;
+    let mut differing: Option<(u64, String)> = None;
 
     let tenth: Vec<u64> = seeds.iter().rev().copied().step_by(10).collect();
     let passes = [
@@ -377,15 +377,15 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         let mut progress = Progress::new(what, job.seeds.len());
         let mut equal = 0u64;
         sweep(&launch, job, *workers, *batch, |report| {
-            let known = *hashes.entry(report.seed).or_insert(report.hash);
-            let differs = known != report.hash;
+            let known = hashes.entry(report.seed).or_insert_with(|| (report.hash, report.checkpoints.clone()));
+            let differs = known.0 != report.hash;
             equal += u64::from(!differs);
             progress.add(differs || report.failure.is_some());
             if number == 0 {
                 total.add(&report, report.failure.is_some());
             }
             if differs {
-                differing.get_or_insert(report.seed);
+                differing.get_or_insert_with(|| (report.seed, where_they_part(&known.1, &report.checkpoints)));
             }
             if report.failure.is_some() {
                 first_bad.get_or_insert(report);
@@ -402,8 +402,8 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         total.virtual_s,
         began.elapsed().as_secs_f64()
     );
-    if let Some(seed) = differing {
-        println!("seed {seed} does not repeat\n{}", find_difference(&launch, &Job::default(), seed));
+    if let Some((seed, part)) = differing {
+        println!("seed {seed} does not repeat: {part}\n{}", find_difference(&launch, &Job::default(), seed));
         return Ok(ExitCode::from(Verdict::Nondeterminism(String::new()).class().1));
     }
     if let Some(report) = first_bad {

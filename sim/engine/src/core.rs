@@ -49,7 +49,9 @@ pub(crate) struct Core {
     pub(crate) probes: BTreeMap<&'static str, u64>,
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
     pub(crate) planted: Option<String>,
+    /// When a node last emitted an event that is no heartbeat, and how long ago that may be.
     pub(crate) last_progress: u64,
+    pub(crate) no_progress_ns: Option<u64>,
     /// The run is decided: what its tasks do while they are dropped is no part of it.
     pub(crate) closed: bool,
     /// The first thing that went wrong.
@@ -89,6 +91,7 @@ impl Core {
             sites: BTreeMap::new(),
             planted: None,
             last_progress: 0,
+            no_progress_ns: None,
             closed: false,
             failure: None,
             wakes: Vec::new(),

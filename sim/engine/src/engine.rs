@@ -66,7 +66,6 @@ pub(crate) struct Engine {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
     pub(crate) max_polls: u64,
-    pub(crate) no_progress_ns: Option<u64>,
 }
 
 thread_local! {
@@ -212,7 +211,7 @@ impl Engine {
     fn set_now(&self, core: &mut Core, now: u64) {
         core.now = now;
         NOW.set(now);
-        if let Some(limit) = self.options.no_progress_ns
+        if let Some(limit) = core.no_progress_ns
             && now.saturating_sub(core.last_progress) > limit
         {
             let waiting = who_waits(core);

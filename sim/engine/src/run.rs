@@ -72,8 +72,6 @@ pub struct RunConfig {
     pub planted: Option<String>,
     /// Polls after which a run is a livelock.
     pub max_polls: u64,
-    /// Virtual time without any telemetry event but heartbeats after which a run makes no progress.
-    pub no_progress: Option<Duration>,
     /// Keep the last events in words.
     pub in_words: bool,
     /// Keep every event.
@@ -92,7 +90,6 @@ impl RunConfig {
             profile,
             planted: None,
             max_polls: 50_000_000,
-            no_progress: None,
             in_words: false,
             full_trace: false,
             record: false,
@@ -201,10 +198,7 @@ fn run_here(config: &RunConfig, body: &Body, watch: Arc<Watch>) -> Report {
     core.add_node("world", None);
 
     let _caught = Caught::begin(draws.stream(Purpose::Entropy, 0));
-    let options = Options {
-        max_polls: config.max_polls,
-        no_progress_ns: config.no_progress.map(|limit| limit.as_nanos() as u64),
-    };
+    let options = Options { max_polls: config.max_polls };
     // The counter only tells wakers of one run from another's; no run ever sees its value.
     let engine = Engine::new(RUNS.fetch_add(1, Ordering::Relaxed), core, options, watch);
     engine::set_engine(Some(engine.clone()));
@@ -274,7 +268,7 @@ fn report(config: &RunConfig, engine: &Engine) -> Report {
         elapsed: Duration::from_nanos(core.now),
         effects: core.effects.clone(),
         probes: core.probes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
-        last_events: if config.in_words { core.trace.last_events(12) } else { String::new() },
+        last_events: if config.in_words { core.trace.last_events(6, 14) } else { String::new() },
         full_trace: core.trace.take_full(),
         decisions: core.scheduler.take_decisions(),
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::physics::Profile;
 use crate::run::{Body, Outcome, Report, RunConfig, run_once};
 use crate::sim::Sim;
-use crate::trace::first_difference;
+use crate::trace::{CHECKPOINT_EVERY, first_difference};
 use crate::verdict::Verdict;
 use crate::worker::{Job, Launch};
 
@@ -124,11 +124,21 @@ pub(crate) fn look_again(launch: &Launch, job: &Job, first: &Report) -> Report {
         let seed = first.seed;
         let difference = find_difference(launch, job, seed);
         second.failure = Some(Verdict::Nondeterminism(format!(
-            "seed {seed} gave hash {:016x} ({} events) and then {:016x} ({} events)\n{difference}",
-            first.hash, first.events, second.hash, second.events
+            "seed {seed} gave hash {:016x} ({} events) and then {:016x} ({} events); {}\n{difference}",
+            first.hash,
+            first.events,
+            second.hash,
+            second.events,
+            where_they_part(&first.checkpoints, &second.checkpoints)
         )));
     }
     second
+}
+
+/// Between which events two runs part, by their checkpoints.
+pub(crate) fn where_they_part(one: &[u64], other: &[u64]) -> String {
+    let alike = one.iter().zip(other).take_while(|(one, other)| one == other).count() as u64;
+    format!("they part between events {} and {}", alike * CHECKPOINT_EVERY, (alike + 1) * CHECKPOINT_EVERY)
 }
 
 /// Runs a seed with full traces until two of them differ, and shows the first event that does.

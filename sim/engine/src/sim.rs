@@ -205,6 +205,12 @@ impl Sim {
         this_engine().invariants.borrow_mut().push(Box::new(invariant));
     }
 
+    /// From now on, `limit` of virtual time without any telemetry event but heartbeats (events whose
+    /// name ends with `.heartbeat`) ends the run with the verdict `no-progress`.
+    pub fn expect_progress(&self, limit: Duration) {
+        with(|core| (core.no_progress_ns, core.last_progress) = (Some(limit.as_nanos() as u64), core.now));
+    }
+
     /// Waits until `condition` holds, looking every millisecond and at the end.
     ///
     /// # Errors

@@ -136,17 +136,24 @@ impl Trace {
         self.full.take()
     }
 
-    /// The last events of each node that did anything, in words, in the order of time within a node.
-    pub(crate) fn last_events(&self, each: usize) -> String {
+    /// The last events of the nodes that were active last, in words. A node's stand in the order of
+    /// time; the world comes first.
+    pub(crate) fn last_events(&self, nodes: usize, each: usize) -> String {
+        let last_of = |index: usize| self.last[index].back().map_or(0, |(number, ..)| *number);
+        let mut active: Vec<usize> = (0..self.last.len()).filter(|&index| last_of(index) > 0).collect();
+        active.sort_by_key(|&index| (index != 0, std::cmp::Reverse(last_of(index))));
+        let left_out = active.len().saturating_sub(nodes);
+        active.truncate(nodes);
         let mut text = String::new();
-        for (name, events) in self.names.iter().zip(&self.last) {
-            if events.is_empty() {
-                continue;
-            }
-            let _ = writeln!(text, "  {name}");
+        for index in active {
+            let _ = writeln!(text, "  {}", self.names[index]);
+            let events = &self.last[index];
             for (number, record, words) in events.iter().skip(events.len().saturating_sub(each)) {
                 let _ = writeln!(text, "    {}", line(*number, record, words.as_deref(), ""));
             }
+        }
+        if left_out > 0 {
+            let _ = writeln!(text, "  and {left_out} nodes that were active before");
         }
         text
     }

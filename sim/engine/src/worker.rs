@@ -24,7 +24,7 @@ use crate::verdict::Verdict;
 pub(crate) const JOB: &str = "SIM_JOB";
 /// Begins each line that is meant for the parent.
 const MARK: &str = "\u{1}sim\t";
-/// How long a poll may take in real time.
+/// How long a poll may take in real time, unless `SIM_STUCK_MS` says otherwise.
 const STUCK: Duration = Duration::from_secs(10);
 
 /// How to start this program as a worker.
@@ -165,6 +165,8 @@ impl Job {
 
 /// Runs once; if a poll does not return, says so and ends this process.
 fn run_guarded(config: &RunConfig, body: &Body) -> Report {
+    let patience =
+        std::env::var("SIM_STUCK_MS").ok().and_then(|text| text.parse().ok()).map_or(STUCK, Duration::from_millis);
     let (receiver, watch) = run::begin(config, body);
     let mut stuck_at: Option<(u64, Instant)> = None;
     loop {
@@ -177,8 +179,8 @@ fn run_guarded(config: &RunConfig, body: &Body) -> Report {
         match (polling, stuck_at) {
             (None, _) => stuck_at = None,
             (Some(poll), Some((known, since))) if poll == known => {
-                if since.elapsed() >= STUCK {
-                    let what = format!("{} did not return from a poll for {STUCK:?} of real time", watch.describe());
+                if since.elapsed() >= patience {
+                    let what = format!("{} did not return from a poll for {patience:?} of real time", watch.describe());
                     let report = run::report_of_nothing(config.seed, Verdict::StuckPoll(what));
                     tell(&format!("done\t{}", encode(&report)));
                     std::process::exit(3);
@@ -231,6 +233,7 @@ fn encode(report: &Report) -> String {
         escape(name),
         escape(message),
         escape(&report.last_events),
+        report.checkpoints.iter().map(|hash| format!("{hash:016x}")).collect::<Vec<_>>().join(" "),
     ]
     .join("\t")
 }
@@ -250,6 +253,8 @@ fn decode(line: &str) -> Option<Report> {
     let probes = probes.collect::<Option<_>>()?;
     let (class, name, message) = (fields.next()?, unescape(fields.next()?), unescape(fields.next()?));
     let last_events = unescape(fields.next()?);
+    let checkpoints = fields.next()?.split_whitespace().map(|hash| u64::from_str_radix(hash, 16).ok());
+    let checkpoints = checkpoints.collect::<Option<_>>()?;
     let failure = (class != "pass").then(|| Verdict::from_parts(class, &name, &message));
     Some(Report {
         seed,
@@ -257,7 +262,7 @@ fn decode(line: &str) -> Option<Report> {
         hash,
         events,
         polls,
-        checkpoints: Vec::new(),
+        checkpoints,
         elapsed,
         effects,
         probes,
@@ -358,9 +363,10 @@ mod tests {
 
         let mut report = run::report_of_nothing(7, Verdict::Failed("two\nlines\tand a \\n".into()));
         report.probes = vec![("a.b".into(), 2)];
+        report.checkpoints = vec![7, u64::MAX];
         report.last_events = "one\ntwo".into();
         let back = decode(&encode(&report)).unwrap();
         assert_eq!((back.seed, back.failure, back.probes), (report.seed, report.failure, report.probes));
-        assert_eq!(back.last_events, report.last_events);
+        assert_eq!((back.last_events, back.checkpoints), (report.last_events, report.checkpoints));
     }
 }

@@ -356,13 +356,13 @@ fn a_circle_of_locks_is_named() {
 
 #[test]
 fn no_progress_is_told_from_heartbeats() {
-    let body = body(|_sim| async move {
+    let body = body(|sim| async move {
+        sim.expect_progress(600.secs());
         loop {
             runtime::sleep(10.secs()).await;
         }
     });
-    let config = RunConfig { no_progress: Some(600.secs()), ..RunConfig::new(1, Profile::nasty()) };
-    let text = verdict(run_once(&config, &body));
+    let text = verdict(run(1, Profile::nasty(), &body));
     assert!(text.starts_with("no-progress: nothing but heartbeats for 600s"), "{text}");
 }
 

@@ -1,0 +1,124 @@
+//! What the drivers share: pinned child processes, processor time, and figures of pairs.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// A program of this workspace, pinned to one core, driven by lines.
+pub struct Pinned {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Pinned {
+    /// Starts a program on a core; one worker thread, so that a core is what it gets.
+    pub fn start(core: u32, program: &str, args: &[&str]) -> Self {
+        let mut child = Command::new("taskset")
+            .args(["-c", &core.to_string()])
+            .arg(sibling(program))
+            .args(args)
+            .env("TOKIO_WORKER_THREADS", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("taskset (util-linux) starts a program of this workspace");
+        let input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, input, output }
+    }
+
+    /// The next line it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("a line");
+        assert!(!line.is_empty(), "a program of the benchmark has ended");
+        line.trim().to_owned()
+    }
+
+    /// Gives it a line and takes its answer, numbers.
+    pub fn ask(&mut self, line: &str) -> Vec<f64> {
+        writeln!(self.input, "{line}").expect("it reads");
+        self.line().split_whitespace().map(|word| word.parse().expect("a number")).collect()
+    }
+
+    /// Processor time of all its threads, in nanoseconds.
+    pub fn cpu_ns(&self) -> f64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
+        let of = |path: PathBuf| {
+            let text = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+            text.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).unwrap_or(0.0)
+        };
+        tasks.flatten().map(|task| of(task.path())).sum()
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program beside this one.
+pub fn sibling(program: &str) -> PathBuf {
+    std::env::current_exe().expect("this program's path").with_file_name(program)
+}
+
+/// Median and 90 % interval of ratios measured in pairs.
+///
+/// The interval is by order statistics, which assume no distribution: of `n` values, those at the
+/// ranks `k` and `n + 1 - k` enclose the median with a chance of at least 90 % for the largest `k`
+/// that a binomial count with p = 1/2 allows.
+pub struct Ratio {
+    pub median: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Ratio {
+    pub fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let n = values.len();
+        let mut outside = 0.0;
+        let mut term = 0.5f64.powi(n as i32); // chance that no value lies below the median
+        let mut k = 0;
+        while k < n / 2 && 2.0 * (outside + term) <= 0.10 {
+            outside += term;
+            k += 1;
+            term *= (n - k + 1) as f64 / k as f64;
+        }
+        let k = k.max(1);
+        Self { median: values[n / 2], low: values[k - 1], high: values[n - k] }
+    }
+}
+
+impl std::fmt::Display for Ratio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.3} ({:.3} to {:.3})", self.median, self.low, self.high)
+    }
+}
+
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Whether a ratio that must not be above `bar` is there: its whole interval counts.
+pub fn at_most(ratio: &Ratio, bar: f64) -> &'static str {
+    if ratio.high <= bar {
+        "met"
+    } else if ratio.low > bar {
+        "NOT MET"
+    } else {
+        "inconclusive"
+    }
+}
