@@ -10,6 +10,7 @@
 //! | [`CountReturns`] `net.count_returns` | `net.count-not-decremented` |
 //! | [`DrainLeavesNone`] `net.drain_leaves_none` | `net.drain-forgets-state` |
 //! | [`EchoInOrder`] `echo.in_order` | `echo.byte-twice` |
+//! | [`MonitorDownOnce`] `monitor.down_once` | `otp.kill-forgotten` |
 //! | [`NoBystanderHurt`] `echo.no_bystander_hurt` | `echo.kills-a-neighbour` |
 //! | [`ServesAgain`] `net.serves_again` | `net.lost-wakeup` |
 
@@ -20,6 +21,7 @@ mod count_returns;
 mod drain_leaves_none;
 mod echo_bounded;
 mod echo_in_order;
+mod monitor_down_once;
 mod no_bystander_hurt;
 mod serves_again;
 
@@ -28,5 +30,6 @@ pub use count_returns::CountReturns;
 pub use drain_leaves_none::DrainLeavesNone;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
+pub use monitor_down_once::MonitorDownOnce;
 pub use no_bystander_hurt::NoBystanderHurt;
 pub use serves_again::ServesAgain;

@@ -5,11 +5,13 @@
 pub mod bank;
 mod determinism;
 pub mod echo;
+mod monitors;
 mod stuck;
 
 use simurgh_sim::Registry;
 
 /// All simulations.
 pub fn registry() -> Registry {
-    stuck::register(determinism::register(echo::register(Registry::new())))
+    let registry = echo::register(monitors::register(Registry::new()));
+    stuck::register(determinism::register(registry))
 }

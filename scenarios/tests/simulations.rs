@@ -18,6 +18,19 @@ fn echo_chaos() -> ExitCode {
     simulation("echo/chaos").test(concat!(module_path!(), "::echo_chaos"), 200)
 }
 
+#[test]
+fn otp_monitors() -> ExitCode {
+    simulation("otp/monitors").test(concat!(module_path!(), "::otp_monitors"), 100)
+}
+
+#[test]
+fn a_forgotten_kill_is_found() {
+    let simulation = simulation("otp/monitors");
+    let planted = Some("otp.kill-forgotten".to_owned());
+    let report = run_once(&RunConfig { planted, ..RunConfig::new(0, Profile::nasty()) }, simulation.body());
+    assert_eq!(report.failure.as_ref().map(Verdict::invariant), Some("monitor.down_once"), "{:?}", report.failure);
+}
+
 fn bank() -> Vec<Entry> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds");
     let mut entries = Vec::new();

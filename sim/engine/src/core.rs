@@ -10,7 +10,7 @@ use std::task::Waker;
 use simurgh_runtime::Header;
 use slab::Slab;
 
-use crate::draws::{Draws, Purpose, Stream};
+use crate::draws::{Draws, Stream};
 use crate::effects::Effects;
 use crate::heap::{Due, Heap};
 use crate::net::conn::Conn;
@@ -58,8 +58,6 @@ pub(crate) struct Core {
     pub(crate) failure: Option<Verdict>,
     /// To be called when the borrow is over.
     pub(crate) wakes: Vec<Waker>,
-    /// Stands in for a connection's stream while that is in use.
-    pub(crate) spare_stream: Stream,
     generations: u32,
 }
 
@@ -95,7 +93,6 @@ impl Core {
             closed: false,
             failure: None,
             wakes: Vec::new(),
-            spare_stream: draws.stream(Purpose::Net, 0),
             draws,
             generations: 0,
         }
@@ -180,14 +177,6 @@ impl Core {
             Due::Wake { slot, generation } => self.make_ready(slot, generation),
         }
         true
-    }
-
-    /// A one-way trip for a reset, which nothing repeats.
-    pub(crate) fn reset_latency(&mut self) -> u64 {
-        let mut stream = std::mem::replace(&mut self.spare_stream, self.draws.stream(Purpose::Net, 0));
-        let ns = self.physics.latency.draw(&mut stream);
-        self.spare_stream = stream;
-        ns
     }
 }
 

@@ -208,7 +208,7 @@ impl Engine {
         self.yielded.set(true);
     }
 
-    fn set_now(&self, core: &mut Core, now: u64) {
+    fn set_now(core: &mut Core, now: u64) {
         core.now = now;
         NOW.set(now);
         if let Some(limit) = core.no_progress_ns
@@ -323,7 +323,7 @@ impl Engine {
             core.make_ready(entry.slot, entry.generation);
         }
         let later = core.now + u64::from(entry.cost_ns);
-        self.set_now(&mut core, later);
+        Self::set_now(&mut core, later);
         let demotion = core.scheduler.demotion(self.yielded.get());
         let over = match core.tasks.get(entry.slot, entry.generation) {
             // Its node was killed by what it did itself.
@@ -470,7 +470,7 @@ impl Drive {
             }
             let due = engine.core.borrow_mut().next_due();
             match due {
-                Some(at) if at <= tokio_now => engine.set_now(&mut engine.core.borrow_mut(), at),
+                Some(at) if at <= tokio_now => Engine::set_now(&mut engine.core.borrow_mut(), at),
                 due => {
                     let fired = self.armed.take_if(|(at, never)| *at <= tokio_now && *never);
                     if fired.is_some() && due.is_none() {

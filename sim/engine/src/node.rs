@@ -39,6 +39,8 @@ pub(crate) struct NodeState {
     pub(crate) conns: BTreeSet<(ConnId, u8)>,
     pub(crate) listeners: BTreeSet<u32>,
     pub(crate) connects: u64,
+    /// Resets from outside that were drawn for it.
+    pub(crate) resets: u64,
     pub(crate) next_port: u16,
     pub(crate) handles: u64,
     pub(crate) handles_max: u64,
@@ -96,6 +98,7 @@ impl NodeState {
             conns: BTreeSet::new(),
             listeners: BTreeSet::new(),
             connects: 0,
+            resets: 0,
             next_port: 0,
             handles: 0,
             handles_max: u64::MAX,

@@ -20,7 +20,7 @@ use crate::effects::{Effect, Effects};
 use crate::engine::{Engine, engine};
 use crate::invariant::Invariant;
 use crate::node::{Exit, Kill, NodeState};
-use crate::trace::Kind;
+use crate::trace::{Kind, mix};
 use crate::verdict::Verdict;
 
 /// The world of a simulation, for the test's body.
@@ -178,10 +178,11 @@ impl Sim {
     /// Resets one of a node's connections, drawn by the seed. False if it has none.
     pub fn reset_one(&self, node: &Node) -> bool {
         with(|core| {
-            let conns: Vec<_> = core.nodes[node.index as usize].conns.iter().copied().collect();
-            let mut stream = std::mem::replace(&mut core.spare_stream, core.draws.stream(Purpose::Faults, 99));
+            let state = &mut core.nodes[node.index as usize];
+            state.resets += 1;
+            let mut stream = core.draws.stream(Purpose::Faults, mix(state.entity, state.resets));
+            let conns: Vec<_> = state.conns.iter().copied().collect();
             let picked = stream.pick(&conns).copied();
-            core.spare_stream = stream;
             if let Some((id, _)) = picked {
                 core.record(node.index, 0, Kind::Fault, u64::from(id.index), 1, || {
                     format!("connection {} is reset", id.index)

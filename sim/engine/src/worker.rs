@@ -24,6 +24,8 @@ use crate::verdict::Verdict;
 pub(crate) const JOB: &str = "SIM_JOB";
 /// Begins each line that is meant for the parent.
 const MARK: &str = "\u{1}sim\t";
+/// Begins the first line of a file of events.
+const TRACE_HEAD: &str = "simurgh trace 1";
 /// How long a poll may take in real time, unless `SIM_STUCK_MS` says otherwise.
 const STUCK: Duration = Duration::from_secs(10);
 
@@ -153,7 +155,7 @@ impl Job {
             };
             let mut report = run_guarded(&config, body);
             if let (Some(path), Some(events)) = (&self.trace, report.full_trace.take()) {
-                let text = events.join("\n") + "\n";
+                let text = format!("{TRACE_HEAD}, seed {seed}\n{}\n", events.join("\n"));
                 if let Err(error) = std::fs::write(path, text) {
                     tell(&format!("note\tthe trace could not be written to {}: {error}", path.display()));
                 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::task::{self, AbortHandle};
-use simurgh_runtime::{Header, Label, Node, PanicReport, sim};
+use simurgh_runtime::{Header, Label, Node, PanicReport, planted, sim};
 use simurgh_telemetry::event;
 use tokio::sync::oneshot;
 
@@ -97,7 +97,10 @@ impl Spawn {
 pub fn kill(pid: Pid) {
     if let Some(cell) = Table::of(&Node::current()).get(pid) {
         cell.killed.store(true, Ordering::Release);
-        if let Some(abort) = cell.abort.get() {
+        // Without this a process that waits would live until something else wakes it.
+        if !planted!("otp.kill-forgotten")
+            && let Some(abort) = cell.abort.get()
+        {
             abort.abort();
         }
     }

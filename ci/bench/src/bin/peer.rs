@@ -2,8 +2,11 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-#[tokio::main]
-async fn main() -> std::io::Result<()> {
+fn main() -> std::io::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve())
+}
+
+async fn serve() -> std::io::Result<()> {
     let big = std::env::args().nth(1).as_deref() == Some("16384");
     let listener = tokio::net::TcpSocket::new_v4()?;
     listener.bind("127.0.0.1:0".parse().expect("an address"))?;

@@ -315,12 +315,12 @@ impl Core {
 
     /// A reset travels to one end.
     fn send_reset(&mut self, id: ConnId, end: u8) {
-        let Some(conn) = self.conn(id) else { return };
-        if !conn.ends[end as usize].open {
+        if !self.conn(id).is_some_and(|conn| conn.ends[end as usize].open) {
             return;
         }
-        let (pair, local) = (conn.pair, conn.is_local());
-        let latency = if local { pair } else { pair + self.reset_latency() };
+        let conn = &mut self.conns[id.index as usize];
+        // Nothing repeats a reset: it is lost, or takes one trip.
+        let latency = if conn.is_local() { conn.pair } else { conn.pair + self.physics.latency.draw(&mut conn.stream) };
         self.heap.push(self.now + latency, Due::Reset { conn: id, end });
     }
 
