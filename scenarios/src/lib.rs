@@ -5,7 +5,7 @@
 pub mod bank;
 mod determinism;
 pub mod echo;
-mod monitors;
+pub mod monitors;
 mod stuck;
 
 use simurgh_sim::Registry;

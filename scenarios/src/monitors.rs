@@ -17,7 +17,11 @@ pub(crate) fn register(registry: Registry) -> Registry {
     registry.with(Simulation::new("otp/monitors", about, monitors).planted_plainly(&["otp.kill-forgotten"]))
 }
 
-async fn monitors(sim: Sim) -> Outcome {
+/// The whole story: see the module.
+///
+/// # Errors
+/// If the node does not finish.
+pub async fn monitors(sim: Sim) -> Outcome {
     sim.watch(MonitorDownOnce::default());
     let node = sim.node("node", program);
     match timeout(600.secs(), node.ended()).await {

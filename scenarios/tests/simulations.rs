@@ -3,24 +3,23 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // a test starts programs, and asks what the bans keep from others
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use scenarios::bank::Entry;
-use scenarios::{echo, registry};
-use simurgh_sim::{Profile, RunConfig, Simulation, Verdict, run_once};
+use scenarios::{echo, monitors, registry};
+use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
 fn simulation(name: &str) -> Simulation {
     registry().get(name).unwrap_or_else(|| panic!("there is no simulation {name}")).clone()
 }
 
-#[test]
-fn echo_chaos() -> ExitCode {
-    simulation("echo/chaos").test(concat!(module_path!(), "::echo_chaos"), 200)
+#[simurgh_sim::test(seeds = 200)]
+async fn echo_chaos(sim: Sim) -> Outcome {
+    echo::chaos(sim).await
 }
 
-#[test]
-fn otp_monitors() -> ExitCode {
-    simulation("otp/monitors").test(concat!(module_path!(), "::otp_monitors"), 100)
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_monitors(sim: Sim) -> Outcome {
+    monitors::monitors(sim).await
 }
 
 #[test]

@@ -42,7 +42,11 @@ pub(crate) fn register(registry: Registry) -> Registry {
     registry.with(Simulation::new("echo/chaos", about, chaos).planted(&PLANTED))
 }
 
-async fn chaos(sim: Sim) -> Outcome {
+/// The whole story: see the module.
+///
+/// # Errors
+/// If a client or a server does not end as it should.
+pub async fn chaos(sim: Sim) -> Outcome {
     sim.watch(CapsRespected);
     sim.watch(CountReturns::default());
     sim.watch(DrainLeavesNone);

@@ -7,137 +7,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::effects::{Effect, Effects};
-use crate::physics::Profile;
-use crate::run::{Body, Outcome, Report};
+use crate::flags::Flags;
+use crate::registry::{Registry, Simulation};
+use crate::run::Report;
 use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
-use crate::sim::Sim;
 use crate::verdict::Verdict;
 use crate::worker::{Job, Launch, World};
-
-/// A simulation that can be called by name.
-#[derive(Clone)]
-pub struct Simulation {
-    name: &'static str,
-    about: &'static str,
-    profile: Profile,
-    planted: Vec<&'static str>,
-    planted_plainly: Vec<&'static str>,
-    expect: Option<&'static str>,
-    body: Body,
-}
-
-impl Simulation {
-    /// A simulation in the default world, [`Profile::nasty`].
-    pub fn new<F>(name: &'static str, about: &'static str, body: impl Fn(Sim) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = Outcome> + Send + 'static,
-    {
-        let body: Body = Arc::new(move |sim| {
-            let future = body(sim);
-            Box::pin(async move { future.await.map_err(|failure| failure.0) })
-        });
-        Self {
-            name,
-            about,
-            profile: Profile::nasty(),
-            planted: Vec::new(),
-            planted_plainly: Vec::new(),
-            expect: None,
-            body,
-        }
-    }
-
-    /// In another world.
-    pub fn profile(mut self, profile: Profile) -> Self {
-        self.profile = profile;
-        self
-    }
-
-    /// It must find these planted bugs.
-    pub fn planted(mut self, bugs: &[&'static str]) -> Self {
-        self.planted = bugs.to_vec();
-        self
-    }
-
-    /// It must find these planted bugs too, which need no faults to be seen.
-    pub fn planted_plainly(mut self, bugs: &[&'static str]) -> Self {
-        self.planted_plainly = bugs.to_vec();
-        self
-    }
-
-    /// All planted bugs that it must find.
-    fn bugs(&self) -> impl Iterator<Item = &'static str> {
-        self.planted.iter().chain(&self.planted_plainly).copied()
-    }
-
-    /// Every run of it must fail, with a verdict of this class: it shows a fault that the simulator
-    /// has to catch.
-    pub fn expect(mut self, class: &'static str) -> Self {
-        self.expect = Some(class);
-        self
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Its body, for [`crate::run_once`].
-    pub fn body(&self) -> &Body {
-        &self.body
-    }
-
-    /// The world it runs in unless told otherwise.
-    pub fn own_profile(&self) -> &Profile {
-        &self.profile
-    }
-
-    /// Runs it as a plain test (see [`crate::run_test`]).
-    pub fn test(&self, path: &str, seeds: u64) -> ExitCode {
-        let body = Arc::clone(&self.body);
-        crate::run_test(path, seeds, &self.profile, move |sim| body(sim))
-    }
-}
-
-/// The simulations of a program, by name.
-#[derive(Clone, Default)]
-pub struct Registry {
-    simulations: BTreeMap<&'static str, Simulation>,
-}
-
-impl Registry {
-    /// An empty registry.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a simulation.
-    ///
-    /// # Panics
-    /// If there is one of that name already.
-    pub fn with(mut self, simulation: Simulation) -> Self {
-        let name = simulation.name;
-        assert!(self.simulations.insert(name, simulation).is_none(), "two simulations are called {name}");
-        self
-    }
-
-    /// The simulation of this name.
-    pub fn get(&self, name: &str) -> Option<&Simulation> {
-        self.simulations.get(name)
-    }
-
-    /// All simulations, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Simulation> {
-        self.simulations.values()
-    }
-}
 
 const HELP: &str = "\
 Runs simulations: whole systems under virtual time, network and scheduling, all drawn from a seed.
@@ -214,44 +94,6 @@ fn find<'a>(registry: &'a Registry, name: Option<&String>) -> Result<&'a Simulat
         let known: Vec<&str> = registry.iter().map(Simulation::name).collect();
         format!("there is no simulation {name}; there are: {}", known.join(", "))
     })
-}
-
-/// The words after a command.
-#[derive(Default)]
-struct Flags {
-    name: Option<String>,
-    values: BTreeMap<String, String>,
-}
-
-impl Flags {
-    fn parse(words: &[String], known: &[&str]) -> Result<Self, String> {
-        let mut flags = Self::default();
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let Some(flag) = word.strip_prefix("--") else {
-                if flags.name.replace(word.clone()).is_some() {
-                    return Err(format!("{word}: one name is enough"));
-                }
-                continue;
-            };
-            let (flag, value) = match flag.split_once('=') {
-                Some((flag, value)) => (flag, Some(value.to_owned())),
-                None => (flag, None),
-            };
-            if !known.contains(&flag) {
-                return Err(format!("there is no --{flag} here; sim help lists what there is"));
-            }
-            let value = value.or_else(|| words.next().cloned()).ok_or_else(|| format!("--{flag} wants a value"))?;
-            flags.values.insert(flag.to_owned(), value);
-        }
-        Ok(flags)
-    }
-
-    fn number(&self, flag: &str) -> Result<Option<u64>, String> {
-        let parse =
-            |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
-        self.values.get(flag).map(parse).transpose()
-    }
 }
 
 fn list(registry: &Registry) -> String {

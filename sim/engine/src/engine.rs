@@ -13,17 +13,15 @@
 //! that or to an earlier timer of somebody else.
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use simurgh_runtime::Header;
-use tokio::task::coop;
 
+use crate::budgets::Budgets;
 use crate::core::{Core, WORLD, current};
 use crate::effects::Effect;
 use crate::heap::Due;
@@ -35,8 +33,6 @@ use crate::trace::Kind;
 use crate::verdict::Verdict;
 use crate::watch::Watch;
 
-/// Virtual time after which, with nothing due, a run is dead: longer than any timer of others.
-const FAR_NS: u64 = 365 * 24 * 3600 * 1_000_000_000;
 /// Outside of the engine: tokio runs somebody else's task or timer.
 const OUTSIDE: u32 = u32::MAX;
 /// The engine itself is at work.
@@ -208,7 +204,7 @@ impl Engine {
         self.yielded.set(true);
     }
 
-    fn set_now(core: &mut Core, now: u64) {
+    pub(crate) fn set_now(core: &mut Core, now: u64) {
         core.now = now;
         NOW.set(now);
         if let Some(limit) = core.no_progress_ns
@@ -364,6 +360,32 @@ impl Engine {
         self.end_process(node, &how, None);
     }
 
+    /// The engine goes to work; `waker` calls it back to it.
+    pub(crate) fn begin_drive(&self, waker: &Waker) {
+        self.context.set(DRIVER);
+        *self.driver.borrow_mut() = Some(waker.clone());
+    }
+
+    /// The engine rests: from now on tokio is at work.
+    pub(crate) fn end_drive(&self) {
+        self.context.set(OUTSIDE);
+    }
+
+    /// Whether the run's verdict is known.
+    pub(crate) fn is_decided(&self) -> bool {
+        self.finished.get() || self.core.borrow().failure.is_some()
+    }
+
+    /// Whether tasks that others gave to tokio must have a turn before time moves; the park hook
+    /// tells when they have had it.
+    pub(crate) fn foreign_tasks_go_first(&self) -> bool {
+        let first = tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 && !self.foreign_idle.get();
+        if first {
+            self.foreign_asked.set(true);
+        }
+        first
+    }
+
     fn drain_woken(&self) {
         let woken = std::mem::take(&mut *self.woken.borrow_mut());
         if woken.is_empty() {
@@ -385,7 +407,7 @@ impl Engine {
     ///
     /// tokio also sends back the wakes of polls whose budget was cut, at once and without its clock
     /// having moved: those happen now, since our clock may stand behind tokio's.
-    fn take_outside(&self, tokio_now: u64, moved: bool) {
+    pub(crate) fn take_outside(&self, tokio_now: u64, moved: bool) {
         let outside = std::mem::take(&mut *self.outside.borrow_mut());
         let mut core = self.core.borrow_mut();
         for (slot, generation) in outside {
@@ -398,7 +420,7 @@ impl Engine {
     }
 
     /// One tick: true if something was done.
-    fn step(&self, budgets: &mut Budgets) -> bool {
+    pub(crate) fn step(&self, budgets: &mut Budgets) -> bool {
         self.drain_woken();
         if self.with(Core::do_due) {
             return true;
@@ -420,151 +442,13 @@ impl Engine {
     }
 }
 
-/// Drives an engine until its run is decided.
-pub(crate) struct Drive {
-    engine: Rc<Engine>,
-    tokio_base: tokio::time::Instant,
-    sleep: Pin<Box<tokio::time::Sleep>>,
-    /// When the sleep is due, in our time, and whether it stands for "never".
-    armed: Option<(u64, bool)>,
-    /// tokio's clock when it was last looked at.
-    last_tokio_now: u64,
-    budgets: Option<Budgets>,
-}
-
-impl Drive {
-    pub(crate) fn new(engine: Rc<Engine>) -> Self {
-        let tokio_base = tokio::time::Instant::now();
-        Self {
-            engine,
-            tokio_base,
-            sleep: Box::pin(tokio::time::sleep_until(tokio_base)),
-            armed: None,
-            last_tokio_now: 0,
-            budgets: None,
-        }
-    }
-
-    fn tokio_now(&self) -> u64 {
-        (tokio::time::Instant::now() - self.tokio_base).as_nanos() as u64
-    }
-
-    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let engine = Rc::clone(&self.engine);
-        *engine.driver.borrow_mut() = Some(cx.waker().clone());
-        let mut tokio_now = self.tokio_now();
-        engine.take_outside(tokio_now, tokio_now > self.last_tokio_now);
-        self.last_tokio_now = tokio_now;
-        let mut budgets = self.budgets.take().unwrap_or_else(|| Budgets::new(cx));
-        let decided = loop {
-            if engine.finished.get() || engine.core.borrow().failure.is_some() {
-                break Poll::Ready(());
-            }
-            if engine.step(&mut budgets) {
-                continue;
-            }
-            if tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 && !engine.foreign_idle.get() {
-                // Somebody else's tasks go first; the park hook says when they are done.
-                engine.foreign_asked.set(true);
-                break Poll::Pending;
-            }
-            let due = engine.core.borrow_mut().next_due();
-            match due {
-                Some(at) if at <= tokio_now => Engine::set_now(&mut engine.core.borrow_mut(), at),
-                due => {
-                    let fired = self.armed.take_if(|(at, never)| *at <= tokio_now && *never);
-                    if fired.is_some() && due.is_none() {
-                        let mut core = engine.core.borrow_mut();
-                        let waiting = who_waits(&core);
-                        core.fail(Verdict::Deadlock(format!(
-                            "nothing is runnable and nothing is due; waiting: {waiting}"
-                        )));
-                        continue;
-                    }
-                    let at = due.unwrap_or(tokio_now + FAR_NS);
-                    self.armed = Some((at, due.is_none()));
-                    self.sleep.as_mut().reset(self.tokio_base + Duration::from_nanos(at));
-                    if coop_free(self.sleep.as_mut(), cx).is_pending() {
-                        break Poll::Pending;
-                    }
-                    tokio_now = self.tokio_now();
-                }
-            }
-        };
-        self.budgets = Some(budgets);
-        decided
-    }
-}
-
-/// Polls without touching the budget that the tasks use.
-fn coop_free<F: Future + ?Sized>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-    pin!(coop::unconstrained(future)).poll(cx)
-}
-
-impl Future for Drive {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.engine.context.set(DRIVER);
-        let decided = self.drive(cx);
-        self.engine.context.set(OUTSIDE);
-        decided
-    }
-}
-
-/// Gives polls their share of tokio's cooperative budget.
-///
-/// All our tasks are polled inside one poll of tokio's and would share its one budget. A full poll
-/// runs unconstrained. For a preempted one the budget is set low through the guard that tokio hands
-/// out for I/O that made no progress: dropping such a guard sets the budget back to what it was when
-/// the guard was made, so a guard made at a budget of `n + 1` is a way to set `n`.
-struct Budgets {
-    /// `low[n]` was made at a budget of `n + 1`.
-    low: [Option<coop::RestoreOnPending>; 4],
-}
-
-impl Budgets {
-    /// Uses up this poll's budget, keeping a guard for each of the last four.
-    fn new(cx: &mut Context<'_>) -> Self {
-        let mut recent: [Option<coop::RestoreOnPending>; 4] = [None, None, None, None];
-        while let Poll::Ready(guard) = coop::poll_proceed(cx) {
-            // Keeps what it was made at; drops the oldest without giving anything back.
-            if let Some(old) = recent[3].take() {
-                old.made_progress();
-            }
-            recent.rotate_right(1);
-            recent[0] = Some(guard);
-        }
-        Self { low: recent }
-    }
-
-    /// Polls once; tells whether the budget ended the poll.
-    fn poll(
-        &mut self,
-        future: &mut simurgh_runtime::sim::BoxFuture,
-        budget: Option<u8>,
-        cx: &mut Context<'_>,
-    ) -> (bool, Poll<()>) {
-        let Some(budget) = budget.map(usize::from).filter(|&budget| self.low[budget].is_some()) else {
-            return (false, coop_free(future.as_mut(), cx));
-        };
-        // Set the budget to n + 1, then make the guard anew, which takes one: n are left.
-        drop(self.low[budget].take());
-        if let Poll::Ready(guard) = coop::poll_proceed(cx) {
-            self.low[budget] = Some(guard);
-        }
-        let polled = future.as_mut().poll(cx);
-        (polled.is_pending() && !coop::has_budget_remaining(), polled)
-    }
-}
-
 /// A task in words.
 pub(crate) fn describe(header: &Header) -> String {
     format!("{} task {} ({})", header.node().name(), header.number(), header.label())
 }
 
 /// The tasks that are left, in words; at most twelve.
-fn who_waits(core: &Core) -> String {
+pub(crate) fn who_waits(core: &Core) -> String {
     const MOST: usize = 12;
     let mut names: Vec<String> = core.tasks.iter().map(|task| describe(&task.header)).collect();
     names.sort_unstable();

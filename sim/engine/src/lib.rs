@@ -24,19 +24,23 @@
 #![deny(unsafe_code)] // allowed in `interpose`, with the reason there
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the simulator stands beside the seam: it starts processes and reads the real clock
 
+mod budgets;
 mod chaos;
 mod command;
 mod core;
 mod disk;
 mod draws;
+mod drive;
 mod effects;
 mod engine;
+mod flags;
 mod heap;
 mod interpose;
 mod invariant;
 mod net;
 mod node;
 mod physics;
+mod registry;
 mod run;
 mod runner;
 mod schedule;
@@ -49,12 +53,13 @@ mod watch;
 mod worker;
 mod world;
 
-pub use command::{Registry, Simulation, main};
+pub use command::main;
 pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Invariant, Seen};
 pub use node::{Exit, Kill};
 pub use physics::{Faults, Profile, Strategies};
+pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;
 pub use schedule::Decision;

@@ -11,8 +11,9 @@ use simurgh_runtime::Header;
 
 use crate::core::{Core, WORLD};
 use crate::draws::{Draws, Purpose, Stream};
+use crate::drive::Drive;
 use crate::effects::Effects;
-use crate::engine::{self, Drive, Engine, Options};
+use crate::engine::{self, Engine, Options};
 use crate::interpose::{self, Hooks};
 use crate::physics::{Physics, Profile, Schedule};
 use crate::schedule::{Decision, Scheduler};
