@@ -6,7 +6,7 @@ use crate::draws::{Draws, Purpose, Stream};
 const US: u64 = 1_000;
 const MS: u64 = 1_000_000;
 
-/// What a run's world may be like; each seed draws its own [`Physics`] from it.
+/// What a run's world may be like; each seed draws its own physics from it.
 ///
 /// A profile is one explicit struct: probabilities are shares of 1, times are nanoseconds unless the
 /// name says otherwise. [`Profile::nasty`] is the default of every simulation, [`Profile::calm`] is
