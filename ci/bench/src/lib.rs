@@ -96,7 +96,7 @@ impl Ratio {
             term *= (n - k + 1) as f64 / k as f64;
         }
         let k = k.max(1);
-        Self { median: values[n / 2], low: values[k - 1], high: values[n - k] }
+        Self { median: middle(&values), low: values[k - 1], high: values[n - k] }
     }
 }
 
@@ -106,10 +106,21 @@ impl std::fmt::Display for Ratio {
     }
 }
 
-/// The middle one.
+/// The middle one, or the mean of the two in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    middle(&values)
+}
+
+fn middle(sorted: &[f64]) -> f64 {
+    let n = sorted.len();
+    f64::midpoint(sorted[(n - 1) / 2], sorted[n / 2])
+}
+
+/// The line of a port, whatever stands around the number.
+pub fn port(line: &str) -> u16 {
+    let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("no port in {line:?}"))
 }
 
 /// Whether a ratio that must not be above `bar` is there: its whole interval counts.

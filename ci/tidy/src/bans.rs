@@ -36,7 +36,8 @@ const BANS: [Ban; 21] = [
     ban("tokio::pin!", In::Code, &[], "use std::pin::pin!"),
     ban("tokio::test", In::Code, SEAM, "use #[simurgh_sim::test], or runtime::run where it must be the real machine"),
     ban("tokio::main", In::Code, &[], "use runtime::run"),
-    ban("thread::sleep", In::Code, &[], "nothing blocks a worker thread; use runtime::sleep"),
+    // A benchmark waits for the real machine.
+    ban("thread::sleep", In::Code, &["ci/bench/"], "nothing blocks a worker thread; use runtime::sleep"),
     ban("/dev/urandom", In::Strings, THIS, "the simulator cannot see it; use runtime::random"),
     ban("/dev/random", In::Strings, THIS, "the simulator cannot see it; use runtime::random"),
     ban("getaddrinfo", In::Code, &["system/runtime/"], "the simulator cannot see it; take a SocketAddr"),

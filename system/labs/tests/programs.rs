@@ -112,4 +112,8 @@ fn the_lab_shows_its_points() {
     let (code, text) = error_of(&output);
     assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
     assert!(text.contains("raise the limit"), "{text}");
+
+    let output = Command::new(env!("CARGO_BIN_EXE_lab")).args(["echo", "--conns", "5"]).output().unwrap();
+    let expected = "error: --conns: at least 100; with fewer, the memory of one cannot be told\n";
+    assert_eq!(error_of(&output), (Some(2), expected.to_owned()));
 }

@@ -79,6 +79,29 @@ impl Connection {
         self.shared.set_state(ConnectionState::Active);
     }
 
+    /// Waits until a read would not wait: bytes, the end, or an error are there. A handler that waits
+    /// here needs no buffer while its peer is silent.
+    ///
+    /// # Errors
+    /// `TimedOut`, as a read.
+    pub async fn readable(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// Ready once a read would not wait.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.stream.poll_read_ready(cx) {
+            Poll::Ready(ready) => Poll::Ready(ready),
+            Poll::Pending => self.poll_read_waits(cx),
+        }
+    }
+
+    /// A read has to wait: since when, and not too long.
+    fn poll_read_waits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.read_waits_since.get_or_insert_with(Instant::now);
+        self.poll_limits(cx).map(Err)
+    }
+
     /// Waits until the listener drains: time to finish and return.
     pub async fn draining(&mut self) {
         poll_fn(|cx| self.poll_draining(cx)).await;
@@ -163,10 +186,7 @@ impl AsyncRead for Connection {
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => {
-                self.read_waits_since.get_or_insert_with(Instant::now);
-                self.poll_limits(cx).map(Err)
-            }
+            Poll::Pending => self.poll_read_waits(cx),
         }
     }
 }

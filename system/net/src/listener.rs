@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use simurgh_otp::{self as otp, Monitor, Pid};
 use simurgh_runtime::net::{BindOptions, TcpListener};
-use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{planted, timeout};
 use simurgh_telemetry::event;
 use tokio::sync::Semaphore;
@@ -22,7 +22,9 @@ use crate::{ConnectionInfo, Counters, ListenError, Options};
 pub struct Listener {
     addr: SocketAddr,
     acceptor: Pid,
-    ended: Mutex<Option<Monitor>>,
+    /// Held, not awaited: an acceptor's end is no surprise. A drain sets up one of its own, so that a
+    /// drain that was given up leaves nothing behind.
+    _watch: Monitor,
     shared: Arc<Shared>,
 }
 
@@ -57,9 +59,9 @@ impl Listener {
         let shared = Shared::new(options);
         let acceptor =
             Acceptor { listener, shared: Arc::clone(&shared), slots, handler: Arc::new(handler), resumes_seen: 0 };
-        let (pid, ended) = otp::spawn_monitor(format!("acceptor :{}", addr.port()), acceptor.run());
+        let (pid, watch) = otp::spawn_monitor(format!("acceptor :{}", addr.port()), acceptor.run());
         event!("net.listener.start", {}, { port: addr.port() });
-        Ok(Self { addr, acceptor: pid, ended: Mutex::new(Some(ended)), shared })
+        Ok(Self { addr, acceptor: pid, _watch: watch, shared })
     }
 
     /// Where it listens, with the port that was taken.
@@ -102,8 +104,18 @@ impl Listener {
 
     /// Ends in order: stops accepting, closes the socket, tells every connection
     /// ([`Connection::draining`](crate::Connection::draining)), waits for them at most the drain
-    /// time-out, and kills the rest. When it returns, no connection is left.
+    /// time-out, and kills the rest. When it returns, no connection is left. One that was given up
+    /// half-way can be called again.
     pub async fn drain(&self) -> DrainReport {
+        self.end(self.shared.options.drain_timeout).await
+    }
+
+    /// Ends now: as [`Listener::drain`], but waits for nobody.
+    pub async fn stop(&self) -> DrainReport {
+        self.end(Duration::ZERO).await
+    }
+
+    async fn end(&self, limit: Duration) -> DrainReport {
         event!("net.listener.drain", { open: self.count() });
         self.stop_accepting().await;
         let connections: Vec<_> = self.shared.connections().into_iter().filter(|connection| sees(connection)).collect();
@@ -123,7 +135,7 @@ impl Listener {
             }
             let _ = open.wait_for(|open| *open == 0).await; // the table outlives this borrow of it
         };
-        let in_time = timeout(self.shared.options.drain_timeout, ends).await.is_ok();
+        let in_time = timeout(limit, ends).await.is_ok();
         let late: Vec<_> = if in_time {
             Vec::new()
         } else {
@@ -144,10 +156,7 @@ impl Listener {
 
     async fn stop_accepting(&self) {
         self.shared.phase.send_replace(Phase::Draining);
-        let ended = self.ended.lock().take();
-        if let Some(ended) = ended {
-            ended.await;
-        }
+        otp::monitor(self.acceptor).await;
     }
 }
 

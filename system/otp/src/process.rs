@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -86,8 +86,13 @@ impl Spawn {
         Table::of(&Node::current()).insert(Arc::clone(&cell));
         event!("otp.process.start");
         let handle = prepared.spawn(Process { cell: Arc::clone(&cell), body: Some(body) });
-        // Set after the start: a process that kills itself before looks at `killed` instead.
+        // Set after the start: another thread may poll the process, and kill it, before. The fence pairs
+        // with that of `kill`: either it finds the handle, or this finds the flag.
         let _ = cell.abort.set(handle.abort_handle());
+        fence(Ordering::SeqCst);
+        if cell.killed.load(Ordering::Relaxed) {
+            handle.abort();
+        }
         pid
     }
 }
@@ -97,6 +102,7 @@ impl Spawn {
 pub fn kill(pid: Pid) {
     if let Some(cell) = Table::of(&Node::current()).get(pid) {
         cell.killed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst); // pairs with that of `spawn`
         // Without this a process that waits would live until something else wakes it.
         if !planted!("otp.kill-forgotten")
             && let Some(abort) = cell.abort.get()
@@ -240,6 +246,8 @@ impl<F: Future<Output: IntoExit>> Future for Process<F> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::mpsc;
+
     use super::*;
     use crate::{count, list};
 
@@ -260,6 +268,34 @@ mod tests {
             }),
             ExitReason::Kill
         );
+    }
+
+    /// Each link starts a process that has itself killed at once. Tokio lets another thread take a new
+    /// task before its spawner has gone on only where links start one another.
+    fn chain(left: u64, pids: mpsc::UnboundedSender<Pid>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let victim = spawn("victim", async {
+                let me = self_pid();
+                spawn("killer", async move { kill(me) });
+                std::future::pending::<()>().await;
+            });
+            let _ = pids.send(victim);
+            if left > 1 {
+                spawn("link", chain(left - 1, pids));
+            }
+        })
+    }
+
+    #[test]
+    fn a_kill_that_comes_while_a_process_is_being_started_is_not_lost() {
+        simurgh_runtime::run("test", async {
+            let (sender, mut victims) = mpsc::unbounded_channel();
+            chain(20_000, sender).await;
+            while let Some(victim) = victims.recv().await {
+                let reason = crate::monitor(victim).await.reason;
+                assert!(matches!(reason, ExitReason::Kill | ExitReason::NoProcess), "{reason}");
+            }
+        });
     }
 
     #[test]

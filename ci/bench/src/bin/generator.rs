@@ -1,11 +1,12 @@
-//! The load: reads commands, answers each with numbers.
+//! The load: reads commands, answers each with one line of numbers, ends with its input.
 //!
-//! - `echo PORT CONNECTIONS MS`: lines of 64 bytes on each connection, one at a time, for so long:
-//!   answers with the lines that came back right.
-//! - `accept PORT COUNT`: so many connections, 64 at once, each with one line: answers with the
-//!   milliseconds it took.
-//! - `hold PORT COUNT`: so many connections, one line each, kept: answers with how many there are.
-//! - `drop`: lets go of them.
+//! - `open PORT COUNT`: so many connections, 64 at a time, one line on each, kept: answers with how
+//!   many there are and the seconds it took.
+//! - `echo IN_FLIGHT MS`: lines of 64 bytes for so long, over all connections in turn, so many of
+//!   them at once: answers with the lines that came back and the seconds it took.
+//! - `drop`: resets all connections.
+//!
+//! A line that does not come back, or comes back wrong, ends the process: then there is no figure.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -14,100 +15,104 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// Connections that are made at once.
+const AT_ONCE: usize = 64;
 
 fn main() {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(obey());
 }
 
 async fn obey() {
-    let mut held = Vec::new();
+    let mut held: Vec<TcpStream> = Vec::new();
     let (send, mut lines) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    std::thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+    });
     while let Some(line) = lines.recv().await {
         let words: Vec<&str> = line.split_whitespace().collect();
         let number = |index: usize| words.get(index).and_then(|word| word.parse::<u64>().ok()).expect("a number");
+        let start = Instant::now();
         match words[0] {
-            "echo" => println!("{}", echo(number(1) as u16, number(2), number(3)).await),
-            "accept" => {
-                let start = Instant::now();
-                let streams = open(number(1) as u16, number(2)).await;
-                let ms = start.elapsed().as_secs_f64() * 1e3;
-                streams.iter().for_each(reset_on_drop);
-                println!("{ms}");
+            "open" => {
+                held.extend(open(number(1) as u16, number(2)).await);
+                println!("{} {}", held.len(), start.elapsed().as_secs_f64());
             }
-            "hold" => {
-                held = open(number(1) as u16, number(2)).await;
-                println!("{}", held.len());
+            "echo" => {
+                let lines = echo(&mut held, number(1) as usize, Duration::from_millis(number(2))).await;
+                println!("{lines} {}", start.elapsed().as_secs_f64());
             }
             "drop" => {
-                held.drain(..).for_each(|stream| reset_on_drop(&stream));
+                // No connection waits in the kernel after its end: there are only so many ports.
+                held.drain(..).for_each(|stream| stream.set_zero_linger().expect("an option"));
                 println!("0");
             }
-            other => panic!("{other}"),
+            other => panic!("there is no {other}"),
         }
     }
 }
 
-/// No connection waits in the kernel after its end: there are only so many ports.
-fn reset_on_drop(stream: &TcpStream) {
-    let _ = stream.set_zero_linger();
-}
-
-async fn line(stream: &mut TcpStream) -> bool {
+async fn line(stream: &mut TcpStream) {
     let said = [b'x'; 64];
     let mut heard = [0; 64];
-    stream.write_all(&said).await.is_ok() && stream.read_exact(&mut heard).await.is_ok() && said == heard
+    stream.write_all(&said).await.expect("a line is written");
+    stream.read_exact(&mut heard).await.expect("the line comes back");
+    assert_eq!(said, heard, "what came back is what was said");
 }
 
-async fn connect(port: u16) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
-    stream.set_nodelay(true).expect("an option");
-    stream
-}
-
-async fn echo(port: u16, connections: u64, ms: u64) -> u64 {
+async fn echo(held: &mut Vec<TcpStream>, in_flight: usize, time: Duration) -> u64 {
     let stop = Arc::new(AtomicBool::new(false));
+    let share = held.len().div_ceil(in_flight);
     let mut tasks = Vec::new();
-    for _ in 0..connections {
+    while !held.is_empty() {
         let stop = Arc::clone(&stop);
-        let mut stream = connect(port).await;
+        let mut streams = held.split_off(held.len().saturating_sub(share));
         tasks.push(tokio::spawn(async move {
-            let mut count = 0;
+            let (mut count, mut next) = (0, 0);
             while !stop.load(Ordering::Relaxed) {
-                count += u64::from(line(&mut stream).await);
+                line(&mut streams[next]).await;
+                next = (next + 1) % streams.len();
+                count += 1;
             }
-            reset_on_drop(&stream);
-            count
+            (count, streams)
         }));
     }
-    tokio::time::sleep(Duration::from_millis(ms)).await;
+    tokio::time::sleep(time).await;
     stop.store(true, Ordering::Relaxed);
     let mut total = 0;
     for task in tasks {
-        total += task.await.expect("a count");
+        let (count, streams) = end(task).await;
+        total += count;
+        held.extend(streams);
     }
     total
 }
 
 async fn open(port: u16, count: u64) -> Vec<TcpStream> {
     let left = Arc::new(AtomicU64::new(count));
-    let tasks: Vec<_> = (0..64)
-        .map(|_| {
-            let left = Arc::clone(&left);
-            tokio::spawn(async move {
-                let mut streams = Vec::new();
-                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-                    let mut stream = connect(port).await;
-                    assert!(line(&mut stream).await, "the first line comes back");
-                    streams.push(stream);
-                }
-                streams
-            })
-        })
-        .collect();
+    let one = |left: Arc<AtomicU64>| async move {
+        let mut streams = Vec::new();
+        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
+            stream.set_nodelay(true).expect("an option");
+            line(&mut stream).await;
+            streams.push(stream);
+        }
+        streams
+    };
+    let tasks: Vec<_> = (0..AT_ONCE).map(|_| tokio::spawn(one(Arc::clone(&left)))).collect();
     let mut streams = Vec::new();
     for task in tasks {
-        streams.extend(task.await.expect("streams"));
+        streams.extend(end(task).await);
     }
     streams
+}
+
+/// The task's output. If it failed, so did the measurement: the process ends with its message.
+async fn end<T>(task: JoinHandle<T>) -> T {
+    task.await.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        std::process::exit(1)
+    })
 }

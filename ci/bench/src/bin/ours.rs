@@ -1,13 +1,13 @@
-//! Ours: the echo service as it is, with its default limits.
+//! Ours: the program `echo` as it is shipped, with its logs, its signals and its default limits.
 
-use simurgh_labs::echo::{Echo, EchoSettings};
+use std::process::ExitCode;
 
-fn main() {
-    simurgh_runtime::run("echo", async {
-        let mut settings = EchoSettings::load(&Default::default()).expect("defaults");
-        settings.addr.set_port(0);
-        let echo = Echo::start(&settings).await.expect("a free port");
-        println!("{}", echo.listener.local_addr().port());
-        std::future::pending::<()>().await;
-    });
+use simurgh::runtime;
+use simurgh_labs::echo::{self, EchoSettings};
+
+fn main() -> ExitCode {
+    let mut settings = EchoSettings::load(&Default::default()).expect("defaults");
+    settings.addr.set_port(0);
+    simurgh::telemetry::logs::install();
+    runtime::exit_code(runtime::run("echo", echo::main(settings)))
 }

@@ -17,9 +17,9 @@ usage: lab list
 
   echo   a TCP service with a process for each connection: its nine points, the memory of an idle
          connection, accepts and echoes a second, and a kill of one handler in a hundred
-         --conns N    connections at once (default 1000; the file limit is the bound)
+         --conns N    connections at once (default 1000, at least 100; the file limit is the bound)
          --port P     where it listens (default 0: a free port)
-         --rounds R   echoes on each connection (default 10)
+         --rounds R   echoes on each connection (default 100)
 
 example: lab echo --conns 10000
 ";
@@ -52,12 +52,16 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
         }
         ("echo", rest) => {
             let flags = flags(rest, &["conns", "port", "rounds"])?;
+            let connections = number(&flags, "conns", 1_000)?;
+            if connections < 100 {
+                return Err("--conns: at least 100; with fewer, the memory of one cannot be told".to_owned());
+            }
             let options = LabOptions {
-                connections: number(&flags, "conns", 1_000)?.max(100),
+                connections,
                 port: number(&flags, "port", 0)?
                     .try_into()
                     .map_err(|_| "--port: a port is a number from 0 to 65535")?,
-                rounds: number(&flags, "rounds", 10)?.max(1),
+                rounds: number(&flags, "rounds", 100)?.max(1),
             };
             Ok(runtime::exit_code(runtime::run("lab", lab::run(options))))
         }

@@ -7,11 +7,14 @@ use simurgh::runtime::fs;
 pub struct ProcessFigures {
     /// Resident memory in KiB (`VmRSS`).
     pub resident_kib: u64,
-    /// Processor time in microseconds, user and system, at the kernel's resolution (10 ms).
+    /// Processor time in microseconds, user and system, in steps of [`ProcessFigures::TICK_US`].
     pub cpu_us: u64,
 }
 
 impl ProcessFigures {
+    /// The step in which Linux tells processor time.
+    pub const TICK_US: u64 = 10_000;
+
     /// The figures of a process now.
     ///
     /// # Errors
@@ -31,7 +34,7 @@ impl ProcessFigures {
         let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
         match (resident_kib, ticks(11), ticks(12)) {
             (Some(resident_kib), Some(user), Some(system)) => {
-                Ok(Self { resident_kib, cpu_us: (user + system) * 10_000 })
+                Ok(Self { resident_kib, cpu_us: (user + system) * Self::TICK_US })
             }
             _ => Err(format!("/proc/{pid} is not as expected")),
         }
