@@ -22,14 +22,39 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
+mod cast;
+mod cell;
+mod context;
+mod crash;
 mod exit;
+mod link;
 mod monitor;
 mod pid;
 mod process;
+mod reply;
+mod run;
+mod server;
+mod server_ref;
+mod signal;
+mod start;
 mod table;
+mod timer;
 
+pub use call::{CALL_TIMEOUT, CallError, WaitsFor};
+pub use cast::CastError;
+pub use context::{Context, MonitorRef};
+pub use crash::CrashReport;
 pub use exit::{ExitReason, IntoExit};
+pub use link::{exit, link, unlink};
 pub use monitor::{Down, Monitor, monitor};
 pub use pid::{ParsePidError, Pid};
-pub use process::{Spawn, is_alive, kill, self_pid, set_label, spawn, spawn_monitor};
-pub use table::{ProcessInfo, count, list};
+pub use process::{Spawn, is_alive, kill, self_pid, set_label, spawn, spawn_link, spawn_monitor};
+pub use reply::Reply;
+pub use server::{Flow, Info, InitError, Server};
+pub use server_ref::ServerRef;
+pub use signal::Exit;
+pub use simurgh_sync::mailbox::{Counts, Policy};
+pub use start::{INIT_TIMEOUT, MAILBOX_CAPACITY, Start, StartError, start, start_link};
+pub use table::{ProcessInfo, count, info, list};
+pub use timer::TimerRef;

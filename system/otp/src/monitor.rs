@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use simurgh_runtime::Node;
-use tokio::sync::oneshot;
+use simurgh_sync::port;
 
-use crate::process::Cell;
+use crate::cell::{Process, Watcher};
 use crate::table::Table;
 use crate::{ExitReason, Pid};
 
@@ -31,18 +31,24 @@ pub struct Monitor {
 
 #[derive(Debug)]
 struct Watched {
-    cell: Arc<Cell>,
-    id: u64,
-    down: oneshot::Receiver<ExitReason>,
+    process: Arc<dyn Process>,
+    key: usize,
+    down: port::Receiver<ExitReason>,
 }
 
 /// Monitors a process of the current node.
 pub fn monitor(pid: Pid) -> Monitor {
-    let watched = Table::of(&Node::current()).get(pid).and_then(|cell| {
-        let (sender, down) = oneshot::channel();
-        let id = cell.add_monitor(sender)?;
-        Some(Watched { cell, id, down })
-    });
+    Table::of(&Node::current()).get(pid).map_or(Monitor { pid, watched: None }, monitor_process)
+}
+
+/// Monitors a process that is at hand.
+pub(crate) fn monitor_process(process: Arc<dyn Process>) -> Monitor {
+    let pid = process.pid();
+    let (sender, down) = port::pair();
+    let watched = match process.core().watch(Watcher::Port(sender)) {
+        Ok(key) => Some(Watched { process, key, down }),
+        Err(_) => None,
+    };
     Monitor { pid, watched }
 }
 
@@ -61,15 +67,20 @@ impl Future for Monitor {
         let Some(watched) = &mut self.watched else {
             return Poll::Ready(Down { pid, reason: ExitReason::NoProcess });
         };
+        let told = std::task::ready!(watched.down.poll_take(cx));
+        // Told, so there is nothing to take back: the key may be another's by now.
+        self.watched = None;
         // The sender is dropped unused only when the whole node goes.
-        Pin::new(&mut watched.down).poll(cx).map(|reason| Down { pid, reason: reason.unwrap_or(ExitReason::NodeDown) })
+        Poll::Ready(Down { pid, reason: told.unwrap_or(ExitReason::NodeDown) })
     }
 }
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        if let Some(watched) = &self.watched {
-            watched.cell.remove_monitor(watched.id);
+        if let Some(watched) = &self.watched
+            && watched.down.try_take().is_none()
+        {
+            watched.process.core().unwatch(watched.key);
         }
     }
 }

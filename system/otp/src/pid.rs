@@ -21,6 +21,11 @@ impl Pid {
         Self { node: node.id().0, incarnation: node.incarnation(), number: header.number() }
     }
 
+    /// Another process of the same node.
+    pub(crate) fn sibling(self, number: u64) -> Self {
+        Self { number, ..self }
+    }
+
     /// The number of its node.
     pub fn node(self) -> u32 {
         self.node
@@ -60,6 +65,31 @@ impl FromStr for Pid {
             parts.next().is_none().then_some(Self { node, incarnation, number })
         };
         parse().ok_or_else(|| ParsePidError(text.to_owned()))
+    }
+}
+
+/// As its text.
+impl serde::Serialize for Pid {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Pid {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Pid;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a pid such as <0.17.0>")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Pid, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 

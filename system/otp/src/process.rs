@@ -1,22 +1,19 @@
 //! Spawning and killing.
 
-use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::task::{self, AbortHandle};
-use simurgh_runtime::{Header, Label, Node, PanicReport, planted, sim};
+use simurgh_runtime::{Header, Label, Node, PanicReport, task};
 use simurgh_telemetry::event;
-use tokio::sync::oneshot;
 
-use crate::table::{ProcessInfo, Table};
-use crate::{ExitReason, IntoExit, Monitor, Pid, monitor};
+use crate::cell::{Core, Plain, Process};
+use crate::monitor::monitor_process;
+use crate::table::Table;
+use crate::{ExitReason, IntoExit, Monitor, Pid};
 
 /// Starts a process on the current node.
 ///
@@ -37,15 +34,34 @@ pub fn spawn_monitor<T: IntoExit + Send + 'static>(
     label: impl Into<Label>,
     body: impl Future<Output = T> + Send + 'static,
 ) -> (Pid, Monitor) {
-    let (start, started) = oneshot::channel::<()>();
-    let pid = Spawn::new(label).spawn(async move {
-        // It begins when the monitor stands, or when its parent was dropped in between.
-        let _ = started.await;
-        body.await.into_exit()
+    let mut monitor = None;
+    let pid = Spawn::new(label).spawn_with(Plain::of, |_| body, |process| {
+        monitor = Some(monitor_process(Arc::clone(process) as Arc<dyn Process>));
     });
-    let monitor = monitor(pid);
-    let _ = start.send(());
-    (pid, monitor)
+    (pid.core.pid, monitor.expect("it was set before the process began"))
+}
+
+/// Starts a process and links it to the running one, with no moment between: see [`link`](crate::link).
+///
+/// # Panics
+/// Outside of a process.
+pub fn spawn_link<T: IntoExit + Send + 'static>(
+    label: impl Into<Label>,
+    body: impl Future<Output = T> + Send + 'static,
+) -> Pid {
+    let me = running().expect("spawn_link() is called inside a process");
+    let process = Spawn::new(label).spawn_with(Plain::of, |_| body, |process| link_both(&*me, process.core()));
+    process.core.pid
+}
+
+/// Links two processes of which the second has not begun.
+pub(crate) fn link_both(one: &dyn Process, other: &Core) {
+    other.set_watched();
+    if one.core().add_link(other.pid) {
+        other.add_link(one.pid());
+    } else {
+        other.doom(one.core().reason().unwrap_or(ExitReason::NoProcess));
+    }
 }
 
 /// Options for a process.
@@ -53,12 +69,13 @@ pub fn spawn_monitor<T: IntoExit + Send + 'static>(
 pub struct Spawn {
     label: Label,
     supervised: bool,
+    parent: Option<Arc<dyn Process>>,
 }
 
 impl Spawn {
     /// A process of this label.
     pub fn new(label: impl Into<Label>) -> Self {
-        Self { label: label.into(), supervised: false }
+        Self { label: label.into(), supervised: false, parent: None }
     }
 
     /// Its spawner deals with its end by itself (as a listener does with a connection's): a panic is
@@ -68,47 +85,65 @@ impl Spawn {
         self
     }
 
+    pub(crate) fn supervised_if(mut self, supervised: bool) -> Self {
+        self.supervised |= supervised;
+        self
+    }
+
+    /// As a child of this process: it does not outlive it.
+    pub(crate) fn child_of(mut self, parent: Arc<dyn Process>) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
     /// Starts it.
     ///
     /// # Panics
     /// Outside of a task of a node.
     pub fn spawn<T: IntoExit + Send + 'static>(self, body: impl Future<Output = T> + Send + 'static) -> Pid {
+        self.spawn_with(Plain::of, |_| body, |_| ()).core.pid
+    }
+
+    /// Starts a process: `make` makes its record, `body` what it does, and `first` is called when it
+    /// stands in the table and has not begun. One whose parent has ended meanwhile never begins.
+    pub(crate) fn spawn_with<P, B>(
+        self,
+        make: impl FnOnce(Core) -> P,
+        body: impl FnOnce(&Arc<P>) -> B,
+        first: impl FnOnce(&Arc<P>),
+    ) -> Arc<P>
+    where
+        P: Process,
+        B: Future<Output: IntoExit> + Send + 'static,
+    {
         let prepared = task::Builder::new().label(self.label).prepare();
         let header = Arc::clone(prepared.header());
-        let pid = Pid::of(&header);
-        let cell = Arc::new(Cell {
-            pid,
-            header,
-            abort: OnceLock::new(),
-            killed: AtomicBool::new(false),
-            state: Mutex::new(State { watched: self.supervised, ..State::default() }),
+        let watched = self.supervised || self.parent.is_some();
+        let process = Arc::new(make(Core::new(header, self.parent, watched)));
+        let any: Arc<dyn Process> = Arc::clone(&process) as Arc<dyn Process>;
+        Table::of(process.core().header.node()).insert(Arc::clone(&any));
+        event!("otp.process.start", {}, {
+            process: process.core().pid.number(),
+            parent: process.core().parent.as_ref().map_or(0, |parent| parent.pid().number()),
         });
-        Table::of(&Node::current()).insert(Arc::clone(&cell));
-        event!("otp.process.start");
-        let handle = prepared.spawn(Process { cell: Arc::clone(&cell), body: Some(body) });
-        // Set after the start: another thread may poll the process, and kill it, before. The fence pairs
-        // with that of `kill`: either it finds the handle, or this finds the flag.
-        let _ = cell.abort.set(handle.abort_handle());
-        fence(Ordering::SeqCst);
-        if cell.killed.load(Ordering::Relaxed) {
-            handle.abort();
+        if let Some(parent) = &process.core().parent
+            && !parent.core().add_child(Arc::clone(&any))
+        {
+            process.core().doom(ExitReason::Kill); // its parent has ended
         }
-        pid
+        first(&process);
+        let body = body(&process);
+        let task = prepared.spawn(Body { process: Some(any), body: Some(body) });
+        process.core().started(task);
+        process
     }
 }
 
 /// Kills a process of the current node: its future is dropped at its next await. It cannot be
 /// refused, and a process that is gone already does not mind.
 pub fn kill(pid: Pid) {
-    if let Some(cell) = Table::of(&Node::current()).get(pid) {
-        cell.killed.store(true, Ordering::Release);
-        fence(Ordering::SeqCst); // pairs with that of `spawn`
-        // Without this a process that waits would live until something else wakes it.
-        if !planted!("otp.kill-forgotten")
-            && let Some(abort) = cell.abort.get()
-        {
-            abort.abort();
-        }
+    if let Some(process) = Table::of(&Node::current()).get(pid) {
+        process.core().doom(ExitReason::Kill);
     }
 }
 
@@ -125,6 +160,12 @@ pub fn self_pid() -> Pid {
     Header::with(|header| header.map(Pid::of)).expect("self_pid() is asked inside a process")
 }
 
+/// The running process; none in a task that is not one.
+pub(crate) fn running() -> Option<Arc<dyn Process>> {
+    let (node, pid) = Header::with(|header| header.map(|header| (Arc::clone(header.node()), Pid::of(header))))?;
+    Table::of(&node).get(pid)
+}
+
 /// Names the running process.
 pub fn set_label(label: impl Into<Label>) {
     Header::with(|header| {
@@ -134,112 +175,54 @@ pub fn set_label(label: impl Into<Label>) {
     });
 }
 
-/// What a node keeps of a process.
-pub(crate) struct Cell {
-    pub(crate) pid: Pid,
-    header: Arc<Header>,
-    abort: OnceLock<AbortHandle>,
-    killed: AtomicBool,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// Somebody looks after it, or did.
-    watched: bool,
-    ended: bool,
-    next_monitor: u64,
-    monitors: Vec<(u64, oneshot::Sender<ExitReason>)>,
-}
-
-impl Cell {
-    pub(crate) fn info(&self) -> ProcessInfo {
-        ProcessInfo { pid: self.pid, label: self.header.label(), polls: self.header.polls() }
-    }
-
-    /// Adds a monitor; none if the process has ended.
-    pub(crate) fn add_monitor(&self, sender: oneshot::Sender<ExitReason>) -> Option<u64> {
-        let mut state = self.state.lock();
-        if state.ended {
-            return None;
-        }
-        state.watched = true;
-        state.next_monitor += 1;
-        let id = state.next_monitor;
-        state.monitors.push((id, sender));
-        Some(id)
-    }
-
-    pub(crate) fn remove_monitor(&self, id: u64) {
-        self.state.lock().monitors.retain(|(other, _)| *other != id);
-    }
-
-    /// The process has ended. Its future is dropped already: whoever hears of the end finds what it
-    /// held released.
-    fn end(&self, reason: &ExitReason) {
-        if self.header.node().is_dead() {
-            return; // nobody is left to tell
-        }
-        Table::of(self.header.node()).remove(self.pid);
-        let (monitors, watched) = {
-            let mut state = self.state.lock();
-            state.ended = true;
-            (std::mem::take(&mut state.monitors), state.watched)
-        };
-        event!("otp.process.stop", {}, { reason: reason.kind() });
-        if !reason.is_orderly() {
-            tracing::warn!(pid = %self.pid, "process ended: {reason}");
-        }
-        if let (ExitReason::Panic(report), false) = (reason, watched) {
-            sim::world(|world| world.unsupervised_panic(&self.header, &report.to_string()));
-        }
-        for (_, monitor) in monitors {
-            let _ = monitor.send(reason.clone()); // a monitor that was dropped meanwhile
-        }
-    }
-}
-
-impl fmt::Debug for Cell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.pid, self.header.label())
+impl Plain {
+    pub(crate) fn of(core: Core) -> Self {
+        Self { core }
     }
 }
 
 pin_project! {
     /// A process's future: catches panics, and ends exactly once, however it ends.
-    struct Process<F> {
-        cell: Arc<Cell>,
+    struct Body<F> {
+        process: Option<Arc<dyn Process>>,
         #[pin]
         body: Option<F>,
     }
 
-    impl<F> PinnedDrop for Process<F> {
+    impl<F> PinnedDrop for Body<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.body.is_some() {
-                // Dropped before it was ready: by a kill, or with its node.
+            // Still here: dropped before it was ready, by a kill or with its node.
+            if let Some(process) = this.process.take() {
+                let reason = process.core().reason().unwrap_or(ExitReason::Kill);
+                process.announce(&reason);
                 let _ = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
-                this.cell.end(&ExitReason::Kill);
+                process.end();
             }
         }
     }
 }
 
-impl<F: Future<Output: IntoExit>> Future for Process<F> {
+impl<F: Future<Output: IntoExit>> Future for Body<F> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
-        let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+        let (Some(body), Some(process)) = (this.body.as_mut().as_pin_mut(), &*this.process) else {
+            return Poll::Ready(());
+        };
         let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx).map(IntoExit::into_exit)));
         let reason = match polled {
-            Ok(Poll::Pending) if this.cell.killed.load(Ordering::Acquire) => ExitReason::Kill,
+            Ok(Poll::Pending) if process.core().is_doomed() => process.core().reason().unwrap_or(ExitReason::Kill),
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(reason)) => reason,
             Err(payload) => ExitReason::Panic(Arc::new(PanicReport::from_payload(payload))),
         };
+        process.announce(&reason);
         let _ = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
-        this.cell.end(&reason);
+        if let Some(process) = this.process.take() {
+            process.end();
+        }
         Poll::Ready(())
     }
 }
@@ -342,8 +325,8 @@ mod tests {
 
     #[test]
     fn what_a_node_keeps_of_a_process_is_small() {
-        let size = size_of::<Cell>() + size_of::<Header>();
-        assert!(size <= 288, "{size} bytes");
+        let size = size_of::<Plain>() + size_of::<Header>();
+        assert!(size <= 400, "{size} bytes");
     }
 
     use crate::Down;

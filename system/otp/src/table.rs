@@ -1,49 +1,70 @@
 //! A node's processes, by number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::Ordering;
 
-use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{Label, Node, Slot};
+use simurgh_sync::mailbox::Counts;
 
 use crate::Pid;
-use crate::process::Cell;
+use crate::cell::Process;
 
 const SHARDS: usize = 16;
 
 /// All processes of a node. Sharded, so that spawns on several threads seldom meet.
 pub(crate) struct Table {
-    shards: [Mutex<HashMap<u64, Arc<Cell>>>; SHARDS],
-    count: AtomicUsize,
+    shards: [Shard; SHARDS],
+}
+
+type Shard = Mutex<HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>>;
+
+/// The hash of a process's number. We give out the numbers, one after the other: nobody can choose
+/// them badly, and to multiply spreads them well.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_right(32);
+    }
 }
 
 impl Table {
     fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()), count: AtomicUsize::new(0) }
+        Self { shards: std::array::from_fn(|_| Mutex::default()) }
     }
 
     pub(crate) fn of(node: &Node) -> &Table {
         node.slot(Slot::Processes, Table::new)
     }
 
-    fn shard(&self, number: u64) -> &Mutex<HashMap<u64, Arc<Cell>>> {
+    fn shard(&self, number: u64) -> &Shard {
         &self.shards[number as usize % SHARDS]
     }
 
-    pub(crate) fn insert(&self, cell: Arc<Cell>) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.shard(cell.pid.number()).lock().insert(cell.pid.number(), cell);
+    pub(crate) fn insert(&self, process: Arc<dyn Process>) {
+        self.shard(process.pid().number()).lock().insert(process.pid().number(), process);
     }
 
     pub(crate) fn remove(&self, pid: Pid) {
-        if self.shard(pid.number()).lock().remove(&pid.number()).is_some() {
-            self.count.fetch_sub(1, Ordering::Relaxed);
-        }
+        // What is dropped may be the last of it: not under the lock.
+        let process = self.shard(pid.number()).lock().remove(&pid.number());
+        drop(process);
     }
 
-    pub(crate) fn get(&self, pid: Pid) -> Option<Arc<Cell>> {
-        self.shard(pid.number()).lock().get(&pid.number()).filter(|cell| cell.pid == pid).cloned()
+    pub(crate) fn get(&self, pid: Pid) -> Option<Arc<dyn Process>> {
+        self.shard(pid.number()).lock().get(&pid.number()).filter(|process| process.pid() == pid).cloned()
     }
 }
 
@@ -56,6 +77,29 @@ pub struct ProcessInfo {
     pub label: Label,
     /// How often it has been polled.
     pub polls: u64,
+    /// Messages that it has handled.
+    pub handled: u64,
+    /// What its mailbox has counted, if it has one.
+    pub mailbox: Option<Counts>,
+    /// The supervisor that started it.
+    pub parent: Option<Pid>,
+    /// The processes that it is linked to.
+    pub links: Vec<Pid>,
+}
+
+impl ProcessInfo {
+    pub(crate) fn of(process: &dyn Process) -> Self {
+        let core = process.core();
+        Self {
+            pid: core.pid,
+            label: core.header.label(),
+            polls: core.header.polls(),
+            handled: core.handled.load(Ordering::Relaxed),
+            mailbox: process.counts(),
+            parent: core.parent.as_ref().map(|parent| parent.pid()),
+            links: core.links(),
+        }
+    }
 }
 
 /// The current node's processes, oldest first.
@@ -63,13 +107,18 @@ pub fn list() -> Vec<ProcessInfo> {
     let node = Node::current();
     let mut list: Vec<ProcessInfo> = Vec::new();
     for shard in &Table::of(&node).shards {
-        list.extend(shard.lock().values().map(|cell| cell.info()));
+        list.extend(shard.lock().values().map(|process| ProcessInfo::of(&**process)));
     }
     list.sort_unstable_by_key(|info| info.pid);
     list
 }
 
+/// What can be told of one process of the current node, if it is alive.
+pub fn info(pid: Pid) -> Option<ProcessInfo> {
+    Table::of(&Node::current()).get(pid).map(|process| ProcessInfo::of(&*process))
+}
+
 /// How many processes the current node has.
 pub fn count() -> usize {
-    Table::of(&Node::current()).count.load(Ordering::Relaxed)
+    Table::of(&Node::current()).shards.iter().map(|shard| shard.lock().len()).sum()
 }

@@ -18,6 +18,7 @@ pub struct Header {
     node: Arc<Node>,
     number: u64,
     polls: AtomicU64,
+    waits_for: AtomicU64,
     label: std::sync::Mutex<Label>,
     carried: UnsafeCell<Option<Arc<Carried>>>,
 }
@@ -73,6 +74,7 @@ impl Header {
             node,
             number,
             polls: AtomicU64::new(0),
+            waits_for: AtomicU64::new(0),
             label: std::sync::Mutex::new(label),
             carried: UnsafeCell::new(carried),
         })
@@ -124,6 +126,12 @@ impl Header {
     /// How often it has been polled.
     pub fn polls(&self) -> u64 {
         self.polls.load(Ordering::Relaxed)
+    }
+
+    /// The number of the task whose answer it awaits; 0 if none. Set by whoever knows of calls.
+    #[doc(hidden)]
+    pub fn waits_for(&self) -> &AtomicU64 {
+        &self.waits_for
     }
 
     /// Its label.

@@ -202,6 +202,19 @@ impl<T, S> Mailbox<T, S> {
         Poll::Pending
     }
 
+    /// Ready with the signal that came first, past the messages before it. For the one receiver, while
+    /// it handles no messages.
+    pub fn poll_signal(&self, cx: &mut Context<'_>) -> Poll<S> {
+        let mut inner = self.lock();
+        if let Some(signal) = inner.take_signal() {
+            return Poll::Ready(signal);
+        }
+        let before = inner.receiver.replace(cx.waker().clone());
+        drop(inner);
+        drop(before);
+        Poll::Pending
+    }
+
     /// What came first, if anything did.
     pub fn try_next(&self) -> Option<Entry<T, S>> {
         let (entry, after) = self.lock().take()?;
@@ -316,6 +329,19 @@ impl<T, S> Inner<T, S> {
         self.messages -= 1;
         match self.ring.remove(place) {
             Some(Entry::Message(message)) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Takes the first signal out, past the messages before it.
+    fn take_signal(&mut self) -> Option<S> {
+        let place = self.ring.iter().position(|entry| matches!(entry, Entry::Signal(_)))?;
+        if let Some(rare) = &mut self.rare {
+            let number = rare.first + place as u64;
+            rare.keyed.values_mut().filter(|other| **other > number).for_each(|other| *other -= 1);
+        }
+        match self.ring.remove(place) {
+            Some(Entry::Signal(signal)) => Some(signal),
             _ => None,
         }
     }

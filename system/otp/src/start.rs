@@ -1,0 +1,178 @@
+//! Starting servers.
+
+use std::time::Duration;
+
+use simurgh_runtime::Label;
+use simurgh_sync::mailbox::{Mailbox, Policy};
+use simurgh_sync::port;
+
+use std::sync::Arc;
+
+use crate::cell::{Core, Process, Served};
+use crate::process::{Spawn, link_both, running};
+use crate::{ExitReason, Pid, Server, ServerRef, run};
+
+/// Messages that a mailbox holds unless told otherwise.
+pub const MAILBOX_CAPACITY: usize = 1_024;
+
+/// How long an init may take unless told otherwise.
+pub const INIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Starts a server and waits until its init is done: see [`Server`].
+///
+/// # Errors
+/// [`StartError`], if its init fails or takes too long.
+///
+/// # Panics
+/// Outside of a task of a node.
+pub async fn start<S: Server>(label: impl Into<Label>, server: S) -> Result<ServerRef<S>, StartError> {
+    Start::new(label, server).start().await
+}
+
+/// As [`start`], linked to the running process.
+///
+/// # Errors
+/// As there.
+///
+/// # Panics
+/// Outside of a process.
+pub async fn start_link<S: Server>(label: impl Into<Label>, server: S) -> Result<ServerRef<S>, StartError> {
+    Start::new(label, server).link().start().await
+}
+
+/// A server did not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{label} did not start: {reason}")]
+pub struct StartError {
+    /// The process that it was to be.
+    pub pid: Pid,
+    /// Its label.
+    pub label: String,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// How a server starts: a label, a mailbox, a time limit.
+///
+/// ```
+/// use simurgh_otp::{Context, Flow, Policy, Server, Start};
+///
+/// struct Prices;
+/// impl Server for Prices {
+///     type Message = (u64, f64);
+///     async fn handle(&mut self, _price: (u64, f64), _: &mut Context<Self>) -> Flow { Flow::Continue }
+/// }
+///
+/// simurgh_runtime::run("doc", async {
+///     // Only the latest price of each article matters.
+///     let prices = Start::new("prices", Prices).mailbox(Policy::Block, 64).coalesce(|(article, _)| Some(*article));
+///     prices.start().await.unwrap().cast((17, 9.99)).await.unwrap();
+/// });
+/// ```
+pub struct Start<S: Server> {
+    pub(crate) server: S,
+    pub(crate) options: Options<S::Message>,
+}
+
+/// All but the server itself.
+pub(crate) struct Options<M> {
+    pub(crate) label: Label,
+    pub(crate) policy: Policy,
+    pub(crate) capacity: usize,
+    pub(crate) key: Option<fn(&M) -> Option<u64>>,
+    pub(crate) init_timeout: Duration,
+    pub(crate) link: bool,
+}
+
+impl<S: Server> Start<S> {
+    /// A server with a mailbox of 1,024 messages whose senders wait when it is full.
+    pub fn new(label: impl Into<Label>, server: S) -> Self {
+        let options = Options {
+            label: label.into(),
+            policy: Policy::Block,
+            capacity: MAILBOX_CAPACITY,
+            key: None,
+            init_timeout: INIT_TIMEOUT,
+            link: false,
+        };
+        Self { server, options }
+    }
+
+    /// The mailbox's policy and bound.
+    pub fn mailbox(mut self, policy: Policy, capacity: usize) -> Self {
+        (self.options.policy, self.options.capacity) = (policy, capacity);
+        self
+    }
+
+    /// A message takes the place of one of the same key that still waits. For [`Policy::Block`] and
+    /// [`Policy::Fail`].
+    pub fn coalesce(mut self, key: fn(&S::Message) -> Option<u64>) -> Self {
+        self.options.key = Some(key);
+        self
+    }
+
+    /// How long its init may take.
+    pub fn init_timeout(mut self, limit: Duration) -> Self {
+        self.options.init_timeout = limit;
+        self
+    }
+
+    /// Links it to the process that starts it.
+    pub fn link(mut self) -> Self {
+        self.options.link = true;
+        self
+    }
+
+    /// Starts it and waits until its init is done.
+    ///
+    /// # Errors
+    /// If its init fails or takes too long.
+    ///
+    /// # Panics
+    /// Outside of a task of a node, or, if it is to be linked, of a process.
+    pub async fn start(self) -> Result<ServerRef<S>, StartError> {
+        let label = self.options.label.to_string();
+        let linked = self.options.link.then(|| running().expect("a linked server is started inside a process"));
+        let (begun, is_begun) = port::pair();
+        let process = self.spawn(None, linked.as_deref(), Some(begun));
+        let server = ServerRef::new(process);
+        match is_begun.await {
+            Ok(()) => Ok(server),
+            Err(_) => {
+                let down = server.monitor().await;
+                let reason = server.reason().unwrap_or(down.reason);
+                Err(StartError { pid: server.pid(), label, reason })
+            }
+        }
+    }
+
+    /// Starts it as a child, or linked, or by itself; `begun` is answered when its init is done.
+    pub(crate) fn spawn(
+        self,
+        parent: Option<Arc<dyn Process>>,
+        linked: Option<&dyn Process>,
+        begun: Option<port::Sender<()>>,
+    ) -> Arc<Served<S::Message>> {
+        let Self { server, options } = self;
+        let mut spawn = Spawn::new(options.label);
+        spawn = match parent {
+            Some(parent) => spawn.child_of(parent),
+            None => spawn.supervised_if(begun.is_some()),
+        };
+        let make = |core| Served::new(core, options.policy, options.capacity, options.key);
+        spawn.spawn_with(
+            make,
+            |process| run::run(server, Arc::clone(process), options.init_timeout, begun),
+            |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
+        )
+    }
+}
+
+impl<M> Served<M> {
+    fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
+        // Keys point to places in the queue, which a message dropped from its middle would move.
+        let policy = if key.is_some() && policy == Policy::ShedOldest { Policy::Block } else { policy };
+        let resource = simurgh_runtime::sim::world(|world| world.new_resource()).unwrap_or(0);
+        Self { core, mailbox: Mailbox::new(policy, capacity), key, waits_when_full: policy == Policy::Block, resource }
+    }
+}
