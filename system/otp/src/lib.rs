@@ -38,6 +38,7 @@ mod server;
 mod server_ref;
 mod signal;
 mod start;
+mod supervisor;
 mod table;
 mod timer;
 
