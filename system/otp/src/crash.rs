@@ -52,6 +52,12 @@ impl CrashReport {
         }
     }
 
+    /// What is done about it.
+    pub(crate) fn decided(mut self: Box<Self>, decision: &str) -> Box<Self> {
+        self.decision = Some(decision.into());
+        self
+    }
+
     /// Logs it, once.
     pub(crate) fn tell(&self) {
         tracing::warn!(pid = %self.pid, "process ended: {}", self.reason);

@@ -34,6 +34,7 @@ mod pid;
 mod process;
 mod reply;
 mod run;
+mod served;
 mod server;
 mod server_ref;
 mod signal;
@@ -57,5 +58,9 @@ pub use server_ref::ServerRef;
 pub use signal::Exit;
 pub use simurgh_sync::mailbox::{Counts, Policy};
 pub use start::{INIT_TIMEOUT, MAILBOX_CAPACITY, Start, StartError, start, start_link};
+pub use supervisor::{
+    AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, ConfigError, Intensity, IntoChild,
+    IntoStart, Ready, Refusal, Restart, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorRef,
+};
 pub use table::{ProcessInfo, count, info, list};
 pub use timer::TimerRef;

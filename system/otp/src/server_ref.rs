@@ -7,14 +7,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use simurgh_runtime::{Header, timeout};
-use simurgh_sync::mailbox::{Counts, Refused, Sent};
+use simurgh_sync::mailbox::Counts;
 use simurgh_sync::port;
-use simurgh_telemetry::{Parcel, event};
 
-use crate::call::{Answer, CALL_TIMEOUT};
+use crate::call::CALL_TIMEOUT;
 use crate::cell::{Process, Served};
-use crate::reply::shed;
 use crate::signal::{Signal, Wish};
 use crate::{CallError, CastError, ExitReason, Monitor, Pid, Reply, Server};
 
@@ -68,26 +65,7 @@ impl<S: Server> ServerRef<S> {
         limit: Duration,
         make: impl FnOnce(Reply<T>) -> S::Message,
     ) -> Result<T, CallError> {
-        let pid = self.pid();
-        if Header::with(|header| header.is_some_and(|header| Pid::of(header) == pid)) {
-            return Err(CallError::ToSelf { pid });
-        }
-        let (sender, port) = port::pair();
-        let answer = Answer::new(&*self.process, port, self.process.resource, limit);
-        let message = make(Reply::new(sender));
-        match self.try_cast(message) {
-            Ok(()) => answer.await,
-            Err(CastError::Dead { reason, .. }) => Err(CallError::Died { pid, reason }),
-            // The limit is the call's as a whole: the answer's own clock runs already.
-            Err(CastError::Full { message, .. }) if self.process.waits_when_full => {
-                match self.push(message, limit).await {
-                    Ok(()) => answer.await,
-                    Err(CastError::Dead { reason, .. }) => Err(CallError::Died { pid, reason }),
-                    Err(CastError::Full { .. }) => Err(CallError::Overloaded { pid }),
-                }
-            }
-            Err(CastError::Full { .. }) => Err(CallError::Overloaded { pid }),
-        }
+        self.process.call_within(limit, make).await
     }
 
     /// Sends a message and awaits no answer. If the mailbox is full and its policy is to block, it
@@ -105,11 +83,7 @@ impl<S: Server> ServerRef<S> {
     /// As there.
     #[inline]
     pub async fn cast_within(&self, limit: Duration, message: S::Message) -> Result<(), CastError<S::Message>> {
-        tokio::task::coop::consume_budget().await;
-        match self.try_cast(message) {
-            Err(CastError::Full { message, .. }) if self.process.waits_when_full => self.push(message, limit).await,
-            done => done,
-        }
+        self.process.cast_within(limit, message).await
     }
 
     /// Sends a message without waiting.
@@ -118,56 +92,7 @@ impl<S: Server> ServerRef<S> {
     /// [`CastError`], with the message: the server has ended, or its mailbox is full.
     #[inline]
     pub fn try_cast(&self, message: S::Message) -> Result<(), CastError<S::Message>> {
-        let key = self.process.key.and_then(|key| key(&message));
-        match self.process.mailbox.try_send(Parcel::new(message), key) {
-            Ok(Sent::Queued) => Ok(()),
-            Ok(sent) => {
-                self.shed(sent);
-                Ok(())
-            }
-            Err(refused) => Err(self.refused(refused)),
-        }
-    }
-
-    #[cold]
-    async fn push(&self, message: S::Message, limit: Duration) -> Result<(), CastError<S::Message>> {
-        let key = self.process.key.and_then(|key| key(&message));
-        let mut send = self.process.mailbox.send(Parcel::new(message), key);
-        match timeout(limit, &mut send).await {
-            Ok(Ok(sent)) => {
-                self.shed(sent);
-                Ok(())
-            }
-            Ok(Err(refused)) => Err(self.refused(refused)),
-            Err(_) => match send.take_back() {
-                Some(parcel) => Err(self.refused(Refused::Full(parcel))),
-                None => Ok(()), // let in at the last moment
-            },
-        }
-    }
-
-    #[cold]
-    fn shed(&self, sent: Sent<Parcel<S::Message>>) {
-        let (parcel, how) = match sent {
-            Sent::Queued => return,
-            Sent::Replaced(parcel) => (parcel, "replaced"),
-            Sent::ShedOldest(parcel) => (parcel, "oldest"),
-            Sent::ShedNewest(parcel) => (parcel, "newest"),
-        };
-        event!("otp.mailbox.shed", { count: 1 }, { process: self.pid().number(), how: how });
-        shed(parcel);
-    }
-
-    #[cold]
-    fn refused(&self, refused: Refused<Parcel<S::Message>>) -> CastError<S::Message> {
-        let pid = self.pid();
-        match refused {
-            Refused::Full(parcel) => CastError::Full { pid, message: parcel.value },
-            Refused::Closed(parcel) => {
-                let reason = self.process.core.reason().unwrap_or(ExitReason::NoProcess);
-                CastError::Dead { pid, reason, message: parcel.value }
-            }
-        }
+        self.process.try_cast(message)
     }
 
     /// Monitors it.
@@ -178,14 +103,7 @@ impl<S: Server> ServerRef<S> {
     /// Asks it to end in order: what is in its mailbox is handled first, then
     /// [`Server::terminate`] runs. Waits for the end, and kills it after `limit`.
     pub async fn stop(&self, limit: Duration) -> ExitReason {
-        let monitor = self.monitor();
-        let _ = self.process.mailbox.signal(Box::new(Signal::Shutdown(ExitReason::Normal)));
-        let mut monitor = std::pin::pin!(monitor);
-        if let Ok(down) = timeout(limit, monitor.as_mut()).await {
-            return down.reason;
-        }
-        self.process.core.doom(ExitReason::Kill);
-        monitor.await.reason
+        (&*self.process as &dyn Process).stop(self.monitor(), limit).await
     }
 
     /// What its mailbox has counted.
@@ -215,7 +133,7 @@ impl<S: Server> ServerRef<S> {
         &self,
         look: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T, CallError> {
-        self.ask(|sender: port::Sender<T>| {
+        self.process.wish(|sender: port::Sender<T>| {
             Wish::Visit(Box::new(move |state: &mut dyn Any| {
                 if let Some(state) = state.downcast_mut::<S>() {
                     let _ = sender.send(look(state));
@@ -230,7 +148,7 @@ impl<S: Server> ServerRef<S> {
     /// # Errors
     /// As a call.
     pub async fn describe(&self) -> Result<String, CallError> {
-        self.ask(Wish::Describe).await
+        self.process.wish(Wish::Describe).await
     }
 
     /// Lets it handle no messages, from when this returns until [`ServerRef::resume`].
@@ -238,7 +156,7 @@ impl<S: Server> ServerRef<S> {
     /// # Errors
     /// As a call.
     pub async fn suspend(&self) -> Result<(), CallError> {
-        self.ask(Wish::Suspend).await
+        self.process.wish(Wish::Suspend).await
     }
 
     /// Lets it go on.
@@ -250,22 +168,6 @@ impl<S: Server> ServerRef<S> {
     /// the log.
     pub fn trace(&self, on: bool) {
         let _ = self.process.mailbox.signal(Box::new(Signal::Operator(Wish::Trace(on))));
-    }
-
-    async fn ask<T>(&self, wish: impl FnOnce(port::Sender<T>) -> Wish) -> Result<T, CallError> {
-        let pid = self.pid();
-        if Header::with(|header| header.is_some_and(|header| Pid::of(header) == pid)) {
-            return Err(CallError::ToSelf { pid });
-        }
-        let (sender, port) = port::pair();
-        let answer = Answer::new(&*self.process, port, 0, CALL_TIMEOUT);
-        match self.process.mailbox.signal(Box::new(Signal::Operator(wish(sender)))) {
-            Ok(()) => answer.await,
-            Err(_) => {
-                let reason = self.process.core.reason().unwrap_or(ExitReason::NoProcess);
-                Err(CallError::Died { pid, reason })
-            }
-        }
     }
 }
 

@@ -169,7 +169,7 @@ impl<S: Server> Start<S> {
 }
 
 impl<M> Served<M> {
-    fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
+    pub(crate) fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
         // Keys point to places in the queue, which a message dropped from its middle would move.
         let policy = if key.is_some() && policy == Policy::ShedOldest { Policy::Block } else { policy };
         let resource = simurgh_runtime::sim::world(|world| world.new_resource()).unwrap_or(0);

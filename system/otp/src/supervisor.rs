@@ -7,10 +7,22 @@
 //!   operators    a request, shut down   └──────┘
 //! ```
 //!
-//! All that is decided is decided in `core`, which knows neither tasks nor a clock: the same inputs
+//! A [`Supervisor`] says what is supervised, the process around the core (`shell`) carries out what the
+//! core decides, and a [`SupervisorRef`] is for operators. All that is decided is decided in `core`, which knows neither tasks nor a clock: the same inputs
 //! at the same times give the same actions. What may be configured is in `policy`, and whether a
 //! configuration makes sense, and in which order it starts, in `order`.
 
-pub(crate) mod core;
-pub(crate) mod order;
-pub(crate) mod policy;
+mod builder;
+mod core;
+mod order;
+mod policy;
+mod reference;
+mod shell;
+mod spec;
+
+pub use self::builder::Supervisor;
+pub use self::core::{BootError, ChildCount, ChildState, Refusal};
+pub use self::order::ConfigError;
+pub use self::policy::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, Strategy};
+pub use self::reference::{ChildInfo, SupervisorError, SupervisorRef};
+pub use self::spec::{ChildSpec, IntoChild, IntoStart, Ready};

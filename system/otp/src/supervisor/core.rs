@@ -56,9 +56,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::message::{
-    Action, Ask, BootError, ChildCount, ChildInfo, ChildKey, ChildState, Decision, Input, Refusal, Report, Request,
-    Run, StopHow, Timer,
+    Action, Ask, ChildInfo, ChildKey, Decision, Input, Report, Request, Run, StopHow, Timer,
 };
+pub use self::message::{BootError, ChildCount, ChildState, Refusal};
 
 use self::child::{Asked, Child, Life, Wish};
 use self::stage::{Stage, Unsettled};
