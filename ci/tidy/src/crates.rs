@@ -6,9 +6,10 @@ use crate::rust::{Source, words};
 use crate::{File, Finding};
 
 /// Files that may hold unsafe code, and why it cannot be done without.
-const UNSAFE: [(&str, &str); 4] = [
+const UNSAFE: [(&str, &str); 5] = [
     ("system/runtime/src/header.rs", "the task header is one thread-local pointer, read at every poll"),
     ("system/runtime/src/sim.rs", "the entered world is one thread-local pointer"),
+    ("system/sync/src/port.rs", "two cells whose owner an atomic state names, modelled under loom"),
     ("sim/engine/src/interpose.rs", "C functions under their C names"),
     ("scenarios/src/determinism.rs", "a raw system call, which is the fault that a simulation has to report"),
 ];

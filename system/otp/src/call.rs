@@ -204,12 +204,12 @@ impl<T> Future for Answer<'_, T> {
                         sim::world(|world| world.wait_begin(*this.resource, "an answer"));
                     }
                 }
-                Err(_) => return Poll::Ready(last_word(core, this.port.as_ref())),
+                Err(_) => return Poll::Ready(last_word(core, this.port.as_mut())),
             },
             None => {}
             Some(_) if core.has_ended() => {
                 coop.made_progress();
-                return Poll::Ready(last_word(core, this.port.as_ref()));
+                return Poll::Ready(last_word(core, this.port.as_mut()));
             }
             Some(key) => core.rewatch(*key, cx.waker()),
         }
@@ -222,7 +222,7 @@ impl<T> Future for Answer<'_, T> {
 }
 
 /// The server has ended: its answer, if it gave one before, or else its end.
-fn last_word<T>(core: &Core, port: Option<&port::Receiver<T>>) -> Result<T, CallError> {
+fn last_word<T>(core: &Core, port: Option<&mut port::Receiver<T>>) -> Result<T, CallError> {
     match port.and_then(port::Receiver::try_take) {
         Some(Ok(answer)) => Ok(answer),
         _ => Err(CallError::Died { pid: core.pid, reason: core.reason().unwrap_or(ExitReason::NoProcess) }),

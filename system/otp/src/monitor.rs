@@ -77,7 +77,7 @@ impl Future for Monitor {
 
 impl Drop for Monitor {
     fn drop(&mut self) {
-        if let Some(watched) = &self.watched
+        if let Some(watched) = &mut self.watched
             && watched.down.try_take().is_none()
         {
             watched.process.core().unwatch(watched.key);

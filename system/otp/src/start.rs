@@ -104,8 +104,7 @@ impl<S: Server> Start<S> {
         self
     }
 
-    /// A message takes the place of one of the same key that still waits. For [`Policy::Block`] and
-    /// [`Policy::Fail`].
+    /// A message takes the place of one of the same key that still waits.
     pub fn coalesce(mut self, key: fn(&S::Message) -> Option<u64>) -> Self {
         self.options.key = Some(key);
         self
@@ -170,8 +169,6 @@ impl<S: Server> Start<S> {
 
 impl<M> Served<M> {
     pub(crate) fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
-        // Keys point to places in the queue, which a message dropped from its middle would move.
-        let policy = if key.is_some() && policy == Policy::ShedOldest { Policy::Block } else { policy };
         let resource = simurgh_runtime::sim::world(|world| world.new_resource()).unwrap_or(0);
         Self { core, mailbox: Mailbox::new(policy, capacity), key, waits_when_full: policy == Policy::Block, resource }
     }

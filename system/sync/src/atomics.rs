@@ -23,12 +23,6 @@ impl<T> UnsafeCell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
-    /// Calls `f` with a pointer to read through.
-    #[inline]
-    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
-        f(self.0.get())
-    }
-
     /// Calls `f` with a pointer to write through.
     #[inline]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
@@ -36,8 +30,9 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// The memory ordering called `$name`. A model can be run with one of them weakened to relaxed, by
-/// its name in `SIMURGH_WEAKEN`: some model must then fail.
+/// The memory ordering called `$name`. A model can be run with one of them weakened: `SIMURGH_WEAKEN`
+/// is its name, or its name and the half of an `AcqRel` that is kept, as in `port.done=Release`.
+/// Some model must then fail (`ci/loom`).
 macro_rules! order {
     ($name:literal, $order:ident) => {{
         #[cfg(loom)]
@@ -50,8 +45,15 @@ macro_rules! order {
 pub(crate) use order;
 
 #[cfg(loom)]
+#[allow(clippy::disallowed_methods)] // a model has no node, and so no environment but the process's
 pub(crate) fn weakened(name: &str, order: std::sync::atomic::Ordering) -> std::sync::atomic::Ordering {
-    static WEAKEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    let weaken = WEAKEN.get_or_init(|| std::env::var("SIMURGH_WEAKEN").ok());
-    if weaken.as_deref() == Some(name) { std::sync::atomic::Ordering::Relaxed } else { order }
+    use std::sync::atomic::Ordering;
+
+    let weaken = std::env::var("SIMURGH_WEAKEN").unwrap_or_default();
+    match weaken.strip_prefix(name) {
+        Some("") => Ordering::Relaxed,
+        Some("=Acquire") => Ordering::Acquire,
+        Some("=Release") => Ordering::Release,
+        _ => order,
+    }
 }

@@ -7,7 +7,7 @@
 //! let mailbox: Mailbox<&str, ()> = Mailbox::new(Policy::Fail, 2);
 //! assert!(matches!(mailbox.try_send("hello", None), Ok(Sent::Queued)));
 //!
-//! let (answer, question) = port::pair::<u32>();
+//! let (answer, mut question) = port::pair::<u32>();
 //! answer.send(42).unwrap();
 //! assert_eq!(question.try_take(), Some(Ok(42)));
 //! ```

@@ -4,13 +4,14 @@
 //!            receiver waits                 sender is done
 //!   EMPTY ────────────────> WAITING ────────────────────────> DONE
 //!     │  <────────────────     │                               ^
-//!     │   another waker        │                               │
+//!     │   polled again         │                               │
 //!     └────────────────────────┼───── sender is done ──────────┘
 //!     └──── receiver leaves ───┴───> GONE
 //! ```
 //!
-//! The slot belongs to the sender until the state is `DONE`, then to the receiver. The waker's place
-//! belongs to the receiver while the state is not `WAITING`; in `WAITING` both may only read it.
+//! There are two cells. The *slot* belongs to the sender until the state is `DONE`, then to the
+//! receiver. The *waker* belongs to the receiver; by `WAITING` it is on offer, and goes to whoever
+//! ends that state: to the sender by `DONE`, back to the receiver by `EMPTY` or `GONE`.
 //! A sender that leaves without a value says why ([`Dropped`]), so that no receiver waits for ever.
 
 #![allow(unsafe_code)] // two cells whose owner the state names; see above, and the models in `tests/loom.rs`
@@ -18,6 +19,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Waker};
 
 use crate::atomics::{Arc, AtomicU8, UnsafeCell, order};
@@ -38,11 +40,10 @@ struct Port<T> {
     waker: UnsafeCell<Option<Waker>>,
 }
 
-// SAFETY: the cells are touched by one side at a time, as the state machine above says; a value
-// crosses from one thread to the other, so it must be Send. Wakers are Send and Sync.
+// SAFETY: a cell is touched by one side at a time, as the state machine above says, and each side is
+// one: a `Sender` gives its value by value, a `Receiver` takes it by `&mut`. What crosses from one
+// thread to the other is a T and a waker: T must be Send, wakers are.
 unsafe impl<T: Send> Sync for Port<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Send for Port<T> {}
 
 /// The side that gives the value. Dropping it tells the other side that none will come.
 pub struct Sender<T> {
@@ -83,7 +84,7 @@ impl<T> Sender<T> {
 
     /// Whether nobody waits for the value any more.
     pub fn is_abandoned(&self) -> bool {
-        self.port.as_ref().is_none_or(|port| port.state.load(std::sync::atomic::Ordering::Relaxed) == GONE)
+        self.port.as_ref().is_none_or(|port| port.state.load(Relaxed) == GONE)
     }
 }
 
@@ -98,17 +99,13 @@ impl<T> Drop for Sender<T> {
 impl<T> Port<T> {
     /// The sender is done. Gives back what it would have said if the receiver has left.
     fn finish(&self, said: Result<T, Dropped>) -> Option<Result<T, Dropped>> {
-        // SAFETY: the slot is the sender's until the state is DONE, and there is one sender.
+        // SAFETY: the slot is the sender's until the state is DONE, and this is called once.
         self.slot.with_mut(|slot| unsafe { *slot = Some(said) });
         match self.state.swap(DONE, order!("port.done", AcqRel)) {
             WAITING => {
-                // SAFETY: in WAITING both sides only read the waker, and the receiver leaves that
-                // state only by a change that this swap has made impossible.
-                self.waker.with(|waker| unsafe {
-                    if let Some(waker) = &*waker {
-                        waker.wake_by_ref();
-                    }
-                });
+                // SAFETY: this swap ended WAITING, so the waker is the sender's.
+                let waker = self.waker.with_mut(|waker| unsafe { (*waker).take() });
+                waker.expect("who waits has left its waker").wake();
                 None
             }
             // SAFETY: the receiver has left; nobody but the sender is here.
@@ -128,8 +125,8 @@ impl<T> Port<T> {
 }
 
 impl<T> Receiver<T> {
-    /// The value, if it has come (or never will): does not wait.
-    pub fn try_take(&self) -> Option<Result<T, Dropped>> {
+    /// The value, if it has come (or never will): does not wait. Not to be called again after that.
+    pub fn try_take(&mut self) -> Option<Result<T, Dropped>> {
         let done = self.port.state.load(order!("port.try_take", Acquire)) == DONE;
         // SAFETY: DONE was seen.
         done.then(|| unsafe { self.port.take() })
@@ -142,20 +139,8 @@ impl<T> Receiver<T> {
             // SAFETY: DONE was seen.
             DONE => return Poll::Ready(unsafe { port.take() }),
             WAITING => {
-                // SAFETY: in WAITING both sides only read the waker.
-                let same = port
-                    .waker
-                    .with(|waker| unsafe { (*waker).as_ref().is_some_and(|known| known.will_wake(cx.waker())) });
-                if same {
-                    return Poll::Pending;
-                }
                 // Relaxed: nothing is passed on by going back, and the waker was this side's before.
-                let back = port.state.compare_exchange(
-                    WAITING,
-                    EMPTY,
-                    std::sync::atomic::Ordering::Relaxed,
-                    order!("port.rewait", Acquire),
-                );
+                let back = port.state.compare_exchange(WAITING, EMPTY, Relaxed, order!("port.rewait", Acquire));
                 if back.is_err() {
                     // SAFETY: only the sender changes WAITING, and it does so to DONE.
                     return Poll::Ready(unsafe { port.take() });
@@ -163,8 +148,14 @@ impl<T> Receiver<T> {
             }
             _ => {}
         }
-        // SAFETY: the state is not WAITING, so the waker is the receiver's.
-        port.waker.with_mut(|waker| unsafe { *waker = Some(cx.waker().clone()) });
+        port.waker.with_mut(|waker| {
+            // SAFETY: the state was not WAITING when this side last looked, and only this side makes
+            // it so: the waker is the receiver's.
+            let waker = unsafe { &mut *waker };
+            if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+        });
         let waits = port.state.compare_exchange(
             EMPTY,
             WAITING,
@@ -189,10 +180,13 @@ impl<T> Future for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        // A value that has come goes with the port. Relaxed: the receiver passes nothing on.
-        let left = |state| (state != DONE).then_some(GONE);
-        let relaxed = std::sync::atomic::Ordering::Relaxed;
-        let _ = self.port.state.fetch_update(relaxed, relaxed, left);
+        let state = &self.port.state;
+        // Relaxed, both: this side passes nothing on, and a value that has come goes with the port.
+        if state.load(Relaxed) != DONE && state.swap(GONE, Relaxed) == WAITING {
+            // A sender may stay for long: the waker, which keeps its task's memory, does not wait for it.
+            // SAFETY: this swap ended WAITING, so the waker is the receiver's.
+            drop(self.port.waker.with_mut(|waker| unsafe { (*waker).take() }));
+        }
     }
 }
 
@@ -235,7 +229,7 @@ mod tests {
         drop(sender);
         assert_eq!(poll(&mut receiver), Poll::Ready(Err(Dropped(0))));
 
-        let (sender, receiver) = pair::<u8>();
+        let (sender, mut receiver) = pair::<u8>();
         sender.leave(Dropped(3));
         assert_eq!(receiver.try_take(), Some(Err(Dropped(3))));
 
@@ -254,5 +248,26 @@ mod tests {
         sender.send(std::sync::Arc::clone(&value)).unwrap();
         drop(receiver);
         assert_eq!(std::sync::Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn a_waker_is_kept_by_nobody_who_does_not_need_it() {
+        struct Task;
+        impl std::task::Wake for Task {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let task = std::sync::Arc::new(Task);
+        let waits = || {
+            let (sender, mut receiver) = pair::<u8>();
+            assert!(receiver.poll_take(&mut Context::from_waker(&task.clone().into())).is_pending());
+            (sender, receiver)
+        };
+        let (_sender, receiver) = waits();
+        drop(receiver);
+        assert_eq!(std::sync::Arc::strong_count(&task), 1, "the sender is still there");
+
+        let (sender, _receiver) = waits();
+        sender.send(1).unwrap();
+        assert_eq!(std::sync::Arc::strong_count(&task), 1, "the receiver is still there");
     }
 }

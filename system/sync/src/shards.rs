@@ -1,4 +1,5 @@
-//! A map in parts: those who write to different keys seldom meet, and those who read meet nobody.
+//! A map in parts: those who write to different keys seldom meet, and those who read do not wait for
+//! each other.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
