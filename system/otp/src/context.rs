@@ -101,9 +101,7 @@ impl<S: Server> Context<S> {
         self.monitors.get_or_insert_default().insert(number);
         let me = Arc::clone(&self.process) as Arc<dyn Process>;
         let target = Table::of(self.process.core.header.node()).get(pid);
-        let key = target.and_then(|target| {
-            target.core().watch(Watcher::Server { process: me, monitor: number }).ok()
-        });
+        let key = target.and_then(|target| target.core().watch(Watcher::Server { process: me, monitor: number }).ok());
         if key.is_none() {
             let down = Down { pid, reason: ExitReason::NoProcess };
             let _ = self.process.mailbox.signal(Box::new(Signal::Down { monitor: number, down }));

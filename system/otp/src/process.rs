@@ -35,9 +35,13 @@ pub fn spawn_monitor<T: IntoExit + Send + 'static>(
     body: impl Future<Output = T> + Send + 'static,
 ) -> (Pid, Monitor) {
     let mut monitor = None;
-    let pid = Spawn::new(label).spawn_with(Plain::of, |_| body, |process| {
-        monitor = Some(monitor_process(Arc::clone(process) as Arc<dyn Process>));
-    });
+    let pid = Spawn::new(label).spawn_with(
+        Plain::of,
+        |_| body,
+        |process| {
+            monitor = Some(monitor_process(Arc::clone(process) as Arc<dyn Process>));
+        },
+    );
     (pid.core.pid, monitor.expect("it was set before the process began"))
 }
 

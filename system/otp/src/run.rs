@@ -184,7 +184,13 @@ impl Drop for Working<'_> {
 mod sizes {
     use super::*;
     struct C(u64);
-    impl Server for C { type Message = (u64,u64); async fn handle(&mut self, m: (u64,u64), _: &mut Context<Self>) -> Flow { self.0 += m.0; Flow::Continue } }
+    impl Server for C {
+        type Message = (u64, u64);
+        async fn handle(&mut self, m: (u64, u64), _: &mut Context<Self>) -> Flow {
+            self.0 += m.0;
+            Flow::Continue
+        }
+    }
     #[test]
     fn sizes() {
         simurgh_runtime::run("x", async {
@@ -192,10 +198,28 @@ mod sizes {
             let p = Arc::clone(&s.process);
             let f = run(C(0), p, Duration::ZERO, None);
             let mut cx = Context::<C>::new(Arc::clone(&s.process));
-            eprintln!("run {} cx {} served {} core {} mailbox {} header {}", size_of_val(&f), size_of::<Context<C>>(), size_of::<Served<(u64,u64)>>(), size_of::<Core>(), size_of_val(&s.process.mailbox), size_of::<simurgh_runtime::Header>());
+            eprintln!(
+                "run {} cx {} served {} core {} mailbox {} header {}",
+                size_of_val(&f),
+                size_of::<Context<C>>(),
+                size_of::<Served<(u64, u64)>>(),
+                size_of::<Core>(),
+                size_of_val(&s.process.mailbox),
+                size_of::<simurgh_runtime::Header>()
+            );
             let mut c = C(0);
-            eprintln!("work {} next {}", { let f = work(&mut c, &s.process.core, &mut cx); size_of_val(&f) }, {let f = cx.next(); size_of_val(&f)});
-            eprintln!("signal {} next {}", size_of::<Signal>(), size_of::<Next<(u64,u64)>>());
+            eprintln!(
+                "work {} next {}",
+                {
+                    let f = work(&mut c, &s.process.core, &mut cx);
+                    size_of_val(&f)
+                },
+                {
+                    let f = cx.next();
+                    size_of_val(&f)
+                }
+            );
+            eprintln!("signal {} next {}", size_of::<Signal>(), size_of::<Next<(u64, u64)>>());
         });
     }
 }

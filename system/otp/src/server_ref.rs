@@ -133,14 +133,15 @@ impl<S: Server> ServerRef<S> {
         &self,
         look: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T, CallError> {
-        self.process.wish(|sender: port::Sender<T>| {
-            Wish::Visit(Box::new(move |state: &mut dyn Any| {
-                if let Some(state) = state.downcast_mut::<S>() {
-                    let _ = sender.send(look(state));
-                }
-            }))
-        })
-        .await
+        self.process
+            .wish(|sender: port::Sender<T>| {
+                Wish::Visit(Box::new(move |state: &mut dyn Any| {
+                    if let Some(state) = state.downcast_mut::<S>() {
+                        let _ = sender.send(look(state));
+                    }
+                }))
+            })
+            .await
     }
 
     /// The state in words, as [`Server::describe`] has it.

@@ -1,8 +1,8 @@
 //! A node's processes, by number.
 
-use std::sync::Arc;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use simurgh_runtime::sync::Mutex;

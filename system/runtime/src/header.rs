@@ -3,15 +3,20 @@
 //! Identity, logging, telemetry, randomness and the watchdog all ask it who is running. Entering it
 //! is two thread-local stores and one counter; asking it is one load.
 
-#![allow(unsafe_code)] // One thread-local raw pointer, and one cell that only the running task touches.
+#![allow(unsafe_code)] // One cell that only the running task touches.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 use std::fmt;
-use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use crate::Node;
+use crate::{Node, watchdog};
+
+mod current;
+
+use current::Entered;
+pub(crate) use current::{Inspection, Owner, Place};
 
 /// Who a task is. One for each task, shared by all that refer to it.
 pub struct Header {
@@ -19,6 +24,8 @@ pub struct Header {
     number: u64,
     polls: AtomicU64,
     waits_for: AtomicU64,
+    samples: AtomicU32,
+    may_hold: bool,
     label: std::sync::Mutex<Label>,
     carried: UnsafeCell<Option<Arc<Carried>>>,
 }
@@ -62,19 +69,23 @@ pub struct TraceContext {
     pub sampled: bool,
 }
 
-thread_local! {
-    static CURRENT: Cell<*const Header> = const { Cell::new(ptr::null()) };
-}
-
 impl Header {
     /// A header for a new task of `node`.
     pub(crate) fn new(node: Arc<Node>, label: Label, carried: Option<Arc<Carried>>) -> Arc<Self> {
+        Self::with_hold(node, label, carried, false)
+    }
+
+    /// A header for a new task of `node`, and whether the task may hold its thread as long as it
+    /// likes, because it has one for itself.
+    pub(crate) fn with_hold(node: Arc<Node>, label: Label, carried: Option<Arc<Carried>>, may_hold: bool) -> Arc<Self> {
         let number = node.next_task();
         Arc::new(Self {
             node,
             number,
             polls: AtomicU64::new(0),
             waits_for: AtomicU64::new(0),
+            samples: AtomicU32::new(0),
+            may_hold,
             label: std::sync::Mutex::new(label),
             carried: UnsafeCell::new(carried),
         })
@@ -89,26 +100,29 @@ impl Header {
     /// Calls `f` with the header of the task that is being polled on this thread.
     #[inline]
     pub fn with<R>(f: impl FnOnce(Option<&Header>) -> R) -> R {
-        let current = CURRENT.try_with(Cell::get).unwrap_or(ptr::null());
-        // SAFETY: null, or put there by `enter`, whose guard borrows the header and puts the
-        // previous one back before that borrow ends.
-        f(unsafe { current.as_ref() })
+        current::with(f)
     }
 
-    /// Makes this the current header until the guard is dropped.
+    /// Makes this the current header until the guard is dropped, unseen by any watchdog. For the
+    /// simulator, which has a watchdog of its own.
     #[inline]
     #[doc(hidden)]
     pub fn enter(&self) -> Entered<'_> {
-        Entered { previous: CURRENT.replace(self), _header: self }
+        current::enter_privately(self)
     }
 
-    /// Counts one poll and makes this the current header.
+    /// Counts one poll and makes this the current header, as `enter` does.
     #[inline]
     #[doc(hidden)]
     pub fn enter_poll(&self) -> Entered<'_> {
+        self.count_poll();
+        self.enter()
+    }
+
+    #[inline]
+    fn count_poll(&self) {
         // One writer at a time, so no read-modify-write is needed; readers see a recent number.
         self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        self.enter()
     }
 
     /// The node that owns the task.
@@ -134,6 +148,23 @@ impl Header {
         &self.waits_for
     }
 
+    /// How much time its polls have taken, by sampling: what the watchdog found being polled at a
+    /// tick counts for the whole tick ([`watchdog::TICK`]). Good for shares of long times, and for
+    /// nothing shorter than a few seconds. Zero in the simulator, where time is not the machine's.
+    pub fn poll_time_sampled(&self) -> Duration {
+        watchdog::TICK * self.samples.load(Ordering::Relaxed)
+    }
+
+    /// Counts one tick in which it was being polled.
+    pub(crate) fn sample(&self) {
+        self.samples.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it may hold its thread as long as it likes: it has one for itself.
+    pub(crate) fn may_hold(&self) -> bool {
+        self.may_hold
+    }
+
     /// Its label.
     pub fn label(&self) -> Label {
         self.label.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -148,20 +179,6 @@ impl Header {
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{} {:?}", self.node, self.number, self.label())
-    }
-}
-
-/// The time in which a header is the current one.
-#[doc(hidden)]
-pub struct Entered<'a> {
-    previous: *const Header,
-    _header: &'a Header,
-}
-
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        CURRENT.set(self.previous);
     }
 }
 

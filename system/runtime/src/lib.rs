@@ -20,7 +20,9 @@
 //! simulator's. Only this crate names tokio's time, net, fs and spawn or the clock, entropy,
 //! threads and environment of the OS.
 
-#![deny(unsafe_code)] // allowed, with the reason, in `header` and `sim`: one thread-local pointer each
+// Allowed, with the reason, in `header` and `sim`, a thread-local pointer each, and in `watchdog`, which
+// reads the former.
+#![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // the seam is where the machine is named
 
 mod header;
@@ -41,6 +43,7 @@ pub mod stdio;
 pub mod sync;
 pub mod task;
 pub mod time;
+pub mod watchdog;
 
 #[doc(hidden)]
 pub mod sim;

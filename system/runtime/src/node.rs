@@ -37,10 +37,14 @@ pub enum Slot {
     Processes,
     /// `simurgh-net`: the listeners.
     Listeners,
+    /// This crate: what the watchdog knows.
+    Watchdog,
+    /// This crate: the tasks that have threads of their own.
+    Isolated,
 }
 
 impl Slot {
-    const COUNT: usize = 4;
+    const COUNT: usize = 6;
 }
 
 impl Node {

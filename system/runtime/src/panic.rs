@@ -38,6 +38,14 @@ impl PanicReport {
         Self::with_place(payload, Ended::take(header))
     }
 
+    /// The report for a payload that was just caught on this thread, inside of the task that it ends.
+    pub(crate) fn of_task_here(header: &Header, payload: Box<dyn Any + Send>) -> Self {
+        if !sim::is_simulated() {
+            Ended::take(header); // The hook has left it for a join handle that will not ask.
+        }
+        Self::from_payload(payload)
+    }
+
     fn with_place(payload: Box<dyn Any + Send>, seen: Option<Self>) -> Self {
         let payload = match payload.downcast::<PanicReport>() {
             Ok(report) => return *report, // resumed from another task

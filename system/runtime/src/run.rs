@@ -3,12 +3,15 @@
 use std::fmt::Display;
 use std::future::Future;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use crate::watchdog::{self, Watch, Watchdog};
 use crate::{Header, JoinError, Label, Node, NodeId, panic, stdio, task};
 
-/// How long a finished program waits for blocking work that is still running.
-const BLOCKING_GRACE: Duration = Duration::from_secs(1);
+/// How long a finished program waits for blocking work and isolated tasks that are still running.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Runs `main` as the first task of a node called `name`, on tokio's multi-thread runtime, and
 /// returns its output. What is still running then is dropped.
@@ -22,9 +25,18 @@ const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 /// With `main`'s own panic. If the operating system gives no event queue, the program ends with one
 /// line on standard error.
 pub fn run<T: Send + 'static>(name: &str, main: impl Future<Output = T> + Send + 'static) -> T {
+    run_watched(name, watchdog::Settings::default(), main)
+}
+
+/// As [`run`], with a watchdog that watches in its own way.
+pub(crate) fn run_watched<T: Send + 'static>(
+    name: &str,
+    settings: watchdog::Settings,
+    main: impl Future<Output = T> + Send + 'static,
+) -> T {
     panic::install_hook();
-    let runtime = handles_are_left().and_then(|()| tokio::runtime::Builder::new_multi_thread().enable_all().build());
-    let runtime = match runtime {
+    let node = Node::new(NodeId(0), name, 0);
+    let runtime = match handles_are_left().and_then(|()| tokio_for(&node)) {
         Ok(runtime) => runtime,
         // No file handles left, most likely. There is nothing to run on, so nothing to return to.
         Err(error) => {
@@ -32,20 +44,36 @@ pub fn run<T: Send + 'static>(name: &str, main: impl Future<Output = T> + Send +
             std::process::exit(1);
         }
     };
-    let node = Node::new(NodeId(0), name, 0);
-    let header = Header::new(node, Label::Static("main"), None);
+    // This thread is not watched: it waits for main, and polls no task itself.
+    let _watchdog = Watchdog::start(&node, settings);
+    let header = Header::new(Arc::clone(&node), Label::Static("main"), None);
     let output = {
         let _inside = runtime.enter();
         let main = task::spawn_with(header, main);
         runtime.block_on(main)
     };
-    runtime.shutdown_timeout(BLOCKING_GRACE);
+    let ended = Instant::now();
+    task::end_isolated(&node, GRACE);
+    runtime.shutdown_timeout(GRACE.saturating_sub(ended.elapsed()));
     match output {
         Ok(output) => output,
         // As text, so that a test harness understands it.
         Err(JoinError::Panic(report)) => std::panic::resume_unwind(Box::new(report.to_string())),
-        Err(JoinError::Cancelled) => unreachable!("nobody has a handle to abort main with"),
+        Err(JoinError::Cancelled | JoinError::NoThread(_)) => {
+            unreachable!("nobody has a handle to abort main with, and it is not isolated")
+        }
     }
+}
+
+/// A tokio whose threads are watched for `node`, and have names that tell them apart.
+fn tokio_for(node: &Node) -> std::io::Result<tokio::runtime::Runtime> {
+    let watch = Arc::clone(Watch::of(node));
+    let threads = AtomicU64::new(0);
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name_fn(move || format!("runtime-{}", threads.fetch_add(1, Ordering::Relaxed)))
+        .on_thread_start(move || watch.watch_this_thread_to_its_end())
+        .build()
 }
 
 /// Whether the process may open as many files as the runtime needs: tokio panics if its pipe for

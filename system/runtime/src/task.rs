@@ -1,4 +1,4 @@
-//! Tasks: spawn, join, abort, scopes, shields and blocking work.
+//! Tasks: spawn, join, abort, scopes, shields, isolated tasks and blocking work.
 //!
 //! A task belongs to the node that spawned it and inherits what its parent carries (trace context,
 //! locale). In production it is a tokio task whose polls, and whose end, stand inside its
@@ -14,8 +14,10 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
+use crate::header::Owner;
 use crate::{Carried, Header, Label, Node, PanicReport, sim};
 
+mod isolated;
 mod join;
 mod scope;
 mod work;
@@ -23,6 +25,8 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use isolated::ISOLATED_MAX;
+pub(crate) use isolated::end_isolated;
 pub use join::{AbortHandle, JoinError, JoinHandle};
 pub use scope::Scope;
 pub use work::{blocking, shield, yield_now};
@@ -63,6 +67,7 @@ pub struct Builder {
     label: Label,
     carried: Inherit,
     node: Option<Arc<Node>>,
+    isolated: bool,
 }
 
 /// What a new task carries.
@@ -93,6 +98,27 @@ impl Builder {
         self
     }
 
+    /// Gives it an OS thread of its own, named after its label: for code that may hold its thread
+    /// for long, where a worker thread's other tasks would wait for it.
+    ///
+    /// It may still use all that other tasks use. An abort drops it at its next await, so code that
+    /// never awaits still cannot be killed; but it hurts nobody else, and the watchdog lets it be.
+    /// If there is no thread for it, its handle says [`JoinError::NoThread`]; a node has at most
+    /// [`ISOLATED_MAX`] of them. In the simulator it is a task as any other.
+    ///
+    /// ```
+    /// use simurgh_runtime::task::Builder;
+    ///
+    /// # simurgh_runtime::run("doc", async {
+    /// let sum = Builder::new().label("long sum").isolated().spawn(async { (1..=1_000_000_u64).sum::<u64>() });
+    /// assert_eq!(sum.await.unwrap(), 500_000_500_000);
+    /// # });
+    /// ```
+    pub fn isolated(mut self) -> Self {
+        self.isolated = true;
+        self
+    }
+
     /// Which node it belongs to instead of the current one. For the simulator.
     #[doc(hidden)]
     pub fn node(mut self, node: Arc<Node>) -> Self {
@@ -110,7 +136,7 @@ impl Builder {
             Inherit::Own(carried) => carried,
         };
         let node = self.node.unwrap_or_else(Node::current);
-        Prepared { header: Header::new(node, self.label, carried) }
+        Prepared { header: Header::with_hold(node, self.label, carried, self.isolated) }
     }
 
     /// Starts the task.
@@ -159,16 +185,19 @@ where
         let task = Reporting { header: Arc::clone(&header), sender: Some(sender), future: Some(future) };
         let task = sim::world(|world| world.spawn(Arc::clone(&header), Box::pin(task)));
         let task = task.expect("a world has entered this thread");
-        return JoinHandle::simulated(header, receiver, task);
+        return JoinHandle::reported(header, receiver, Arc::from(task));
     }
-    let task = InHeader { header: Arc::clone(&header), future: Some(future) };
+    if header.may_hold() {
+        return isolated::spawn(header, future);
+    }
+    let task = InHeader::new(Arc::clone(&header), future);
     JoinHandle::real(header, tokio::spawn(task))
 }
 
 pin_project! {
     /// A real task: its future, polled and dropped inside its header.
     struct InHeader<F> {
-        header: Arc<Header>,
+        header: Owner,
         #[pin]
         future: Option<F>,
     }
@@ -179,6 +208,12 @@ pin_project! {
             let _entered = this.header.enter();
             this.future.set(None);
         }
+    }
+}
+
+impl<F> InHeader<F> {
+    fn new(header: Arc<Header>, future: F) -> Self {
+        Self { header: Owner::new(header), future: Some(future) }
     }
 }
 
@@ -193,12 +228,13 @@ impl<F: Future> Future for InHeader<F> {
     }
 }
 
-/// What a simulated task tells its join handle.
+/// What a simulated or isolated task tells its join handle.
 type Outcome<T> = Result<T, JoinError>;
 
 pin_project! {
-    /// A simulated task: its output or panic goes to its join handle, and a panic without one to the
-    /// world. The simulator enters the header around polls and drops.
+    /// A task that no tokio task stands for, simulated or isolated: its output or panic goes to its
+    /// join handle, and a panic without one to the world, if there is one. Polls and drops happen
+    /// inside the header; that is up to whoever drives it.
     struct Reporting<F: Future> {
         header: Arc<Header>,
         sender: Option<oneshot::Sender<Outcome<F::Output>>>,
@@ -210,7 +246,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
             // Aborted: a panic on the way out is still this task's own.
-            if let Err(panic) = caught(|| this.future.set(None)) {
+            if let Err(panic) = caught(this.header, || this.future.set(None)) {
                 report(this.header, this.sender.take(), Err(panic));
             }
         }
@@ -223,13 +259,13 @@ impl<F: Future> Future for Reporting<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         let future = this.future.as_mut().as_pin_mut().expect("a finished task is not polled");
-        let outcome = match caught(|| future.poll(cx)) {
+        let outcome = match caught(this.header, || future.poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(panic) => Err(panic),
         };
         // As with tokio, all that the task held is gone before its joiner hears of its end.
-        let dropped = caught(|| this.future.set(None));
+        let dropped = caught(this.header, || this.future.set(None));
         report(this.header, this.sender.take(), outcome);
         if let Err(panic) = dropped {
             report::<F::Output>(this.header, None, Err(panic));
@@ -238,8 +274,9 @@ impl<F: Future> Future for Reporting<F> {
     }
 }
 
-fn caught<T>(f: impl FnOnce() -> T) -> Result<T, JoinError> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| JoinError::Panic(PanicReport::from_payload(payload)))
+fn caught<T>(header: &Header, f: impl FnOnce() -> T) -> Result<T, JoinError> {
+    let caught = catch_unwind(AssertUnwindSafe(f));
+    caught.map_err(|payload| JoinError::Panic(PanicReport::of_task_here(header, payload)))
 }
 
 /// Sends the outcome; a panic that nobody takes is the world's.

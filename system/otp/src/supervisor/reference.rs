@@ -153,8 +153,7 @@ impl SupervisorRef {
         let child = children.into_iter().find(|child| &*child.id == id).ok_or(Refusal::NotFound)?;
         let process = child.pid.and_then(|pid| Table::of(self.process.core.header.node()).get(pid));
         let process = process.ok_or(Refusal::Stopped)?;
-        ServerRef::of(process)
-            .ok_or(SupervisorError::NotSuch { id: child.id, wanted: std::any::type_name::<S>() })
+        ServerRef::of(process).ok_or(SupervisorError::NotSuch { id: child.id, wanted: std::any::type_name::<S>() })
     }
 
     /// Stops it: its children in reverse order, then itself. Kills them all after `limit`.

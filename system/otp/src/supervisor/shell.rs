@@ -12,8 +12,8 @@ use simurgh_telemetry::event;
 use tokio::task::coop;
 
 use super::core::{Action, Ask, ChildKey, Core, Decision, Input, Refusal, Report, Request, Run, StopHow, Timer};
-use super::spec::ChildSpec;
 use super::reference::{ChildInfo, Message};
+use super::spec::ChildSpec;
 use crate::cell::{Process, Served};
 use crate::crash::CrashReport;
 use crate::run::begin;

@@ -91,9 +91,7 @@ where
 }
 
 impl ChildSpec {
-    pub(crate) fn new(
-        start: impl Fn(Arc<dyn Process>, Label) -> Arc<dyn Process> + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new(start: impl Fn(Arc<dyn Process>, Label) -> Arc<dyn Process> + Send + Sync + 'static) -> Self {
         Self { policy: Policy::new(""), start: Arc::new(start) }
     }
 

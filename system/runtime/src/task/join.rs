@@ -20,7 +20,11 @@ pub struct JoinHandle<T> {
 
 enum JoinArm<T> {
     Real(tokio::task::JoinHandle<T>),
-    Sim { receiver: oneshot::Receiver<Outcome<T>>, task: Arc<dyn sim::Task> },
+    /// Simulated or isolated: the task itself says how it ended.
+    Reported {
+        receiver: oneshot::Receiver<Outcome<T>>,
+        task: Arc<dyn sim::Task>,
+    },
 }
 
 /// Why a task gave no output.
@@ -31,6 +35,8 @@ pub enum JoinError {
     Cancelled,
     /// It panicked.
     Panic(PanicReport),
+    /// It was to have a thread of its own, and there is none; this is why. It never ran.
+    NoThread(String),
 }
 
 impl fmt::Display for JoinError {
@@ -38,6 +44,7 @@ impl fmt::Display for JoinError {
         match self {
             JoinError::Cancelled => f.write_str("the task was cancelled"),
             JoinError::Panic(report) => write!(f, "the task panicked: {report}"),
+            JoinError::NoThread(why) => write!(f, "the task did not start: {why}"),
         }
     }
 }
@@ -49,19 +56,19 @@ impl<T> JoinHandle<T> {
         Self { header, arm: JoinArm::Real(handle) }
     }
 
-    pub(super) fn simulated(
+    pub(super) fn reported(
         header: Arc<Header>,
         receiver: oneshot::Receiver<Outcome<T>>,
-        task: Box<dyn sim::Task>,
+        task: Arc<dyn sim::Task>,
     ) -> Self {
-        Self { header, arm: JoinArm::Sim { receiver, task: Arc::from(task) } }
+        Self { header, arm: JoinArm::Reported { receiver, task } }
     }
 
     /// Drops the task's future at its next await.
     pub fn abort(&self) {
         match &self.arm {
             JoinArm::Real(handle) => handle.abort(),
-            JoinArm::Sim { task, .. } => task.abort(),
+            JoinArm::Reported { task, .. } => task.abort(),
         }
     }
 
@@ -70,7 +77,7 @@ impl<T> JoinHandle<T> {
         AbortHandle {
             arm: match &self.arm {
                 JoinArm::Real(handle) => AbortArm::Real(handle.abort_handle()),
-                JoinArm::Sim { task, .. } => AbortArm::Sim(Arc::clone(task)),
+                JoinArm::Reported { task, .. } => AbortArm::Reported(Arc::clone(task)),
             },
         }
     }
@@ -91,7 +98,7 @@ impl<T> Future for JoinHandle<T> {
                 Ok(payload) => JoinError::Panic(PanicReport::of_task(&this.header, payload)),
                 Err(_) => JoinError::Cancelled,
             }),
-            JoinArm::Sim { receiver, .. } => {
+            JoinArm::Reported { receiver, .. } => {
                 Pin::new(receiver).poll(cx).map(|received| received.unwrap_or(Err(JoinError::Cancelled)))
             }
         }
@@ -101,7 +108,7 @@ impl<T> Future for JoinHandle<T> {
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         // A panic that came in time but was never looked at is nobody's either.
-        if let JoinArm::Sim { receiver, .. } = &mut self.arm
+        if let JoinArm::Reported { receiver, .. } = &mut self.arm
             && let Ok(outcome) = receiver.try_recv()
         {
             unseen(&self.header, outcome);
@@ -124,7 +131,7 @@ pub struct AbortHandle {
 #[derive(Clone)]
 enum AbortArm {
     Real(tokio::task::AbortHandle),
-    Sim(Arc<dyn sim::Task>),
+    Reported(Arc<dyn sim::Task>),
 }
 
 impl AbortHandle {
@@ -132,7 +139,7 @@ impl AbortHandle {
     pub fn abort(&self) {
         match &self.arm {
             AbortArm::Real(handle) => handle.abort(),
-            AbortArm::Sim(task) => task.abort(),
+            AbortArm::Reported(task) => task.abort(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::{Builder, JoinError, JoinHandle, spawn_with};
+use crate::header::Owner;
 use crate::{Carried, Header, Label, Node, sim};
 
 /// Runs `future` as a task of the node, so that neither dropping the waiter nor killing its process
@@ -41,14 +42,14 @@ where
 /// # });
 /// ```
 pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> + Send {
-    let header = Header::new(Node::current(), Label::Static("blocking"), Carried::current());
+    let header = Header::with_hold(Node::current(), Label::Static("blocking"), Carried::current(), true);
     let handle = if let Some(latency) = sim::world(|world| world.blocking_latency()) {
         spawn_with(header, async move {
             crate::sleep(latency).await;
             work()
         })
     } else {
-        let inside = Arc::clone(&header);
+        let inside = Owner::new(Arc::clone(&header));
         let work = move || {
             let _entered = inside.enter_poll();
             work()
@@ -63,7 +64,7 @@ async fn go_on<T>(handle: JoinHandle<T>) -> T {
     match handle.await {
         Ok(value) => value,
         Err(JoinError::Panic(report)) => report.resume(),
-        Err(JoinError::Cancelled) => std::future::pending().await,
+        Err(JoinError::Cancelled | JoinError::NoThread(_)) => std::future::pending().await,
     }
 }
 
