@@ -17,7 +17,7 @@ use crate::{ExitReason, Pid};
 ///
 /// simurgh_runtime::run("doc", async {
 ///     let (boss, monitor) = otp::spawn_monitor("boss", async {
-///         let worker = otp::spawn("worker", async { panic!("lost") });
+///         let worker = otp::spawn::<()>("worker", async { panic!("lost") });
 ///         otp::link(worker);
 ///         std::future::pending::<()>().await;
 ///     });
