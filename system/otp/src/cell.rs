@@ -14,13 +14,14 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Header, JoinHandle, planted, sim};
+use simurgh_runtime::task::Grip;
+use simurgh_runtime::{Header, planted, sim};
 use simurgh_sync::mailbox::{Counts, Mailbox};
 use simurgh_sync::port;
 use simurgh_telemetry::{Parcel, event};
@@ -33,11 +34,9 @@ use crate::{Down, ExitReason, Pid};
 
 /// What all processes have.
 pub(crate) struct Core {
-    pub(crate) pid: Pid,
     pub(crate) header: Arc<Header>,
     /// The supervisor that started it.
     pub(crate) parent: Option<Arc<dyn Process>>,
-    task: OnceLock<JoinHandle<()>>,
     doomed: AtomicBool,
     /// Exits of linked processes come as messages.
     pub(crate) traps_exits: AtomicBool,
@@ -51,6 +50,8 @@ struct State {
     phase: Phase,
     /// Somebody looks after it, or did.
     watched: bool,
+    /// None until it has started.
+    task: Option<Grip>,
     /// Why it is told to end, or has ended.
     reason: Option<ExitReason>,
     /// What many processes never have.
@@ -166,10 +167,8 @@ impl<M: Send + 'static> Process for Served<M> {
 impl Core {
     pub(crate) fn new(header: Arc<Header>, parent: Option<Arc<dyn Process>>, watched: bool) -> Self {
         Self {
-            pid: Pid::of(&header),
             header,
             parent,
-            task: OnceLock::new(),
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
             handled: AtomicU64::new(0),
@@ -177,26 +176,26 @@ impl Core {
         }
     }
 
-    /// The task has started. Another thread may poll the process, and doom it, before: the fence pairs
-    /// with that of `doom`, so that either it finds the handle or this finds the flag.
-    pub(crate) fn started(&self, task: JoinHandle<()>) {
-        let _ = self.task.set(task);
-        fence(Ordering::SeqCst);
-        if self.doomed.load(Ordering::Relaxed) {
-            self.abort_task();
-        }
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::of(&self.header)
     }
 
-    fn abort_task(&self) {
-        if let Some(task) = self.task.get() {
-            task.abort();
+    /// The task has started. Another thread may have polled the process, and doomed it, before.
+    pub(crate) fn started(&self, task: Grip) {
+        // Under the lock, as in `doom`: either it finds the task, or this finds it doomed.
+        let mut state = self.state.lock();
+        let abort = self.is_doomed().then(|| task.abort_handle());
+        state.task = Some(task);
+        drop(state);
+        if let Some(abort) = abort {
+            abort.abort();
         }
     }
 
     /// It is to end for this reason: its future is dropped at its next await. The first reason counts,
     /// but for a kill, which no other reason can soften.
     pub(crate) fn doom(&self, reason: ExitReason) {
-        {
+        let abort = {
             let mut state = self.state.lock();
             if state.phase != Phase::Alive {
                 return;
@@ -204,12 +203,15 @@ impl Core {
             if state.reason.is_none() || reason == ExitReason::Kill {
                 state.reason = Some(reason);
             }
-        }
-        self.doomed.store(true, Ordering::Release);
-        fence(Ordering::SeqCst); // pairs with that of `started`
-        // Without this a process that waits would live until something else wakes it.
-        if !planted!("otp.kill-forgotten") {
-            self.abort_task();
+            self.doomed.store(true, Ordering::Release);
+            state.task.as_ref().map(Grip::abort_handle)
+        };
+        // Without this a process that waits would live until something else wakes it. Not under the
+        // lock: in the simulator it drops the future here and now.
+        if let Some(abort) = abort
+            && !planted!("otp.kill-forgotten")
+        {
+            abort.abort();
         }
     }
 
@@ -293,7 +295,7 @@ impl Core {
         if state.phase != Phase::Alive {
             return false;
         }
-        state.rare().children.insert(child.core().pid.number(), child);
+        state.rare().children.insert(child.core().pid().number(), child);
         true
     }
 
@@ -302,7 +304,7 @@ impl Core {
         let state = self.state.lock();
         let mut children: Vec<_> = state.rare.iter().flat_map(|rare| rare.children.values().cloned()).collect();
         drop(state);
-        children.sort_unstable_by_key(|child| child.core().pid);
+        children.sort_unstable_by_key(|child| child.core().pid());
         children
     }
 
@@ -314,24 +316,20 @@ impl Core {
 
 impl dyn Process {
     pub(crate) fn pid(&self) -> Pid {
-        self.core().pid
+        self.core().pid()
     }
 
     /// Its future is about to be dropped: from now on whoever misses an answer knows why.
-    pub(crate) fn announce(&self, reason: &ExitReason) -> ExitReason {
+    pub(crate) fn announce(&self, reason: ExitReason) -> ExitReason {
         let mut state = self.core().state.lock();
         // Doomed and ended by itself in the same poll: what it said itself counts, but for a kill.
-        match &state.reason {
-            Some(ExitReason::Kill) => ExitReason::Kill,
-            _ => {
-                state.reason = Some(reason.clone());
-                reason.clone()
-            }
-        }
+        let reason = if state.reason == Some(ExitReason::Kill) { ExitReason::Kill } else { reason };
+        state.reason = Some(reason.clone());
+        reason
     }
 
     /// Its future is gone, and with it all that it held.
-    pub(crate) fn end(self: Arc<Self>) {
+    pub(crate) fn end(self: Arc<Self>, reason: ExitReason) {
         let core = self.core();
         if core.header.node().is_dead() {
             return; // nobody is left to tell
@@ -342,7 +340,7 @@ impl dyn Process {
         let Some(rare) = &state.rare else {
             let watched = state.watched;
             drop(state);
-            return self.tell(Rare::default(), watched);
+            return self.tell(reason, None, watched);
         };
         let callers: Vec<Waker> = rare.watchers.iter().filter_map(|(_, watcher)| watcher.caller()).collect();
         let orphans: Vec<_> = rare.children.values().cloned().collect();
@@ -388,35 +386,44 @@ impl dyn Process {
             return;
         }
         state.phase = Phase::Ended;
-        let (rare, watched) = (state.rare.take().unwrap_or_default(), state.watched);
+        let reason = state.reason.clone().unwrap_or(ExitReason::Kill);
+        let (rare, watched) = (state.rare.take(), state.watched);
         drop(state);
-        self.tell(*rare, watched);
+        self.tell(reason, rare, watched);
     }
 
     /// Tells everybody of the end.
-    fn tell(self: Arc<Self>, rare: Rare, watched: bool) {
+    fn tell(self: Arc<Self>, reason: ExitReason, rare: Option<Box<Rare>>, watched: bool) {
         let core = self.core();
-        Table::of(core.header.node()).remove(core.pid);
-        let reason = core.reason().unwrap_or(ExitReason::Kill);
-        let Rare { watchers, links, last_message, .. } = rare;
+        let table = Table::of(core.header.node());
+        table.remove(core.pid());
+        let last_message = rare.as_ref().and_then(|rare| rare.last_message);
         event!("otp.process.stop", {}, { reason: reason.kind() });
         let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
         }
-        for (_, watcher) in watchers {
-            watcher.tell(core.pid, &reason);
-        }
-        let table = Table::of(core.header.node());
-        for linked in links {
-            if let Some(other) = table.get(linked) {
-                other.core().remove_link(core.pid);
-                crate::link::deliver(&*other, core.pid, &reason);
-            }
+        if let Some(rare) = rare {
+            rare.tell(core.pid(), &reason, table);
         }
         match &core.parent {
-            Some(parent) => Arc::clone(parent).child_ended(core.pid, &reason, report),
+            Some(parent) => Arc::clone(parent).child_ended(core.pid(), &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
+        }
+    }
+}
+
+impl Rare {
+    /// Tells those who watch, then those who are linked.
+    fn tell(self, pid: Pid, reason: &ExitReason, table: &Table) {
+        for (_, watcher) in self.watchers {
+            watcher.tell(pid, reason);
+        }
+        for linked in self.links {
+            if let Some(other) = table.get(linked) {
+                other.core().remove_link(pid);
+                crate::link::deliver(&*other, pid, reason);
+            }
         }
     }
 }

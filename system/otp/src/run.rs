@@ -50,7 +50,7 @@ pub(crate) fn begin(core: &Core, begun: Option<port::Sender<()>>) {
         let _ = begun.send(()); // the starter gave up
     }
     if let Some(parent) = &core.parent {
-        let _ = parent.signal(Box::new(Signal::Ready(core.pid)));
+        let _ = parent.signal(Box::new(Signal::Ready(core.pid())));
     }
 }
 

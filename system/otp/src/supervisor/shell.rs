@@ -174,7 +174,7 @@ impl Shell {
         let me = Arc::clone(&self.me) as Arc<dyn Process>;
         let child = (spec.start)(me, Label::Owned(Arc::clone(&spec.policy.id)));
         event!("otp.child.start", { run: run.0 }, {
-            supervisor: self.me.core.pid.number(), child: &*spec.policy.id, process: child.pid().number(),
+            supervisor: self.me.core.pid().number(), child: &*spec.policy.id, process: child.pid().number(),
         });
         self.lives.insert(child.pid(), Life { key, run, ready: false });
         self.pids.insert(run, child);
@@ -280,7 +280,7 @@ impl Shell {
     fn report(&mut self, report: &Report) {
         let decision = words(&report.decision);
         event!("otp.supervisor.decision", {}, {
-            supervisor: self.me.core.pid.number(),
+            supervisor: self.me.core.pid().number(),
             child: &*report.id,
             reason: report.reason.kind(),
             decision: &*decision,
