@@ -28,6 +28,7 @@ use simurgh_telemetry::{Parcel, event};
 use slab::Slab;
 
 use crate::crash::CrashReport;
+use crate::crowd::{Crowd, NoRoom};
 use crate::signal::{Exit, Signal};
 use crate::table::Table;
 use crate::{Down, ExitReason, Pid};
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) header: Arc<Header>,
     /// The supervisor that started it.
     pub(crate) parent: Option<Arc<dyn Process>>,
+    /// A member of its parent's [`Crowd`]: the parent hears neither that it is ready nor that it ended.
+    pub(crate) member: bool,
     doomed: AtomicBool,
     /// Exits of linked processes come as messages.
     pub(crate) traps_exits: AtomicBool,
@@ -63,6 +66,8 @@ struct Rare {
     watchers: Slab<Watcher>,
     links: Vec<Pid>,
     children: HashMap<u64, Arc<dyn Process>>,
+    /// A dynamic supervisor's account of its children.
+    crowd: Option<Box<Crowd>>,
     /// The message at work when it ended.
     last_message: Option<&'static str>,
 }
@@ -165,10 +170,11 @@ impl<M: Send + 'static> Process for Served<M> {
 }
 
 impl Core {
-    pub(crate) fn new(header: Arc<Header>, parent: Option<Arc<dyn Process>>, watched: bool) -> Self {
+    pub(crate) fn new(header: Arc<Header>, parent: Option<Arc<dyn Process>>, member: bool, watched: bool) -> Self {
         Self {
             header,
             parent,
+            member,
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
             handled: AtomicU64::new(0),
@@ -289,14 +295,33 @@ impl Core {
         self.state.lock().rare.as_ref().map_or_else(Vec::new, |rare| rare.links.clone())
     }
 
-    /// Adds a child; false if this process has ended.
-    pub(crate) fn add_child(&self, child: Arc<dyn Process>) -> bool {
+    /// Adds a child, if this process has not ended and its crowd, if the child is to be a member, has
+    /// room: under one lock, so that a limit holds whoever comes at the same time.
+    pub(crate) fn add_child(&self, child: Arc<dyn Process>) -> Result<(), NoRoom> {
         let mut state = self.state.lock();
         if state.phase != Phase::Alive {
-            return false;
+            return Err(NoRoom::Ended);
         }
-        state.rare().children.insert(child.core().pid().number(), child);
-        true
+        let rare = state.rare();
+        if child.core().member {
+            rare.crowd.as_mut().map_or(Err(NoRoom::Ended), |crowd| crowd.join())?;
+        }
+        rare.children.insert(child.core().pid().number(), child);
+        Ok(())
+    }
+
+    /// From now on it may have members.
+    pub(crate) fn open_crowd(&self, crowd: Crowd) {
+        self.state.lock().rare().crowd = Some(Box::new(crowd));
+    }
+
+    /// Looks at the crowd, or changes it; none if it has none, or has ended.
+    pub(crate) fn crowd<R>(&self, look: impl FnOnce(&mut Crowd) -> R) -> Option<R> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Alive {
+            return None;
+        }
+        state.rare.as_mut()?.crowd.as_mut().map(|crowd| look(crowd))
     }
 
     /// Its children, oldest first.
@@ -355,11 +380,17 @@ impl dyn Process {
     }
 
     /// A child has ended.
-    fn child_ended(self: Arc<Self>, child: Pid, reason: &ExitReason, report: Option<Box<CrashReport>>) {
+    fn child_ended(self: Arc<Self>, child: &Core, reason: &ExitReason, report: Option<Box<CrashReport>>) {
+        let mut heard = !child.member;
         let ending = {
             let mut state = self.core().state.lock();
             let left = state.rare.as_mut().map_or(0, |rare| {
-                rare.children.remove(&child.number());
+                if rare.children.remove(&child.pid().number()).is_some()
+                    && child.member
+                    && let Some(crowd) = &mut rare.crowd
+                {
+                    heard = crowd.leave();
+                }
                 rare.children.len()
             });
             match state.phase {
@@ -367,9 +398,12 @@ impl dyn Process {
                 Phase::Alive | Phase::Ended => false,
             }
         };
-        // The parent tells of the crash, together with what it does about it.
-        let exit = Exit { pid: child, reason: reason.clone() };
-        if let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
+        // The parent tells of the crash, together with what it does about it. About a member nothing is
+        // ever done, so that nobody has to wait for it to say so: a storm of crashes queues nothing.
+        let report = if child.member { report.and_then(|report| report.not_restarted()) } else { report };
+        let exit = Exit { pid: child.pid(), reason: reason.clone() };
+        if heard
+            && let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
             && let Signal::ChildExit(_, Some(report)) = *signal
         {
             report.tell();
@@ -407,7 +441,7 @@ impl dyn Process {
             rare.tell(core.pid(), &reason, table);
         }
         match &core.parent {
-            Some(parent) => Arc::clone(parent).child_ended(core.pid(), &reason, report),
+            Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
         }
     }

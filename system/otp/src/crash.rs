@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use simurgh_runtime::Label;
+use simurgh_telemetry::event;
 
 use crate::cell::Process;
 use crate::{ExitReason, Pid};
@@ -56,6 +57,20 @@ impl CrashReport {
     pub(crate) fn decided(mut self: Box<Self>, decision: &str) -> Box<Self> {
         self.decision = Some(decision.into());
         self
+    }
+
+    /// Tells of it, and that nothing is done about it.
+    #[cold]
+    pub(crate) fn not_restarted(self: Box<Self>) -> Option<Box<Self>> {
+        let decision = "not restarted";
+        event!("otp.supervisor.decision", {}, {
+            supervisor: self.path.last().map_or(0, |(pid, _)| pid.number()),
+            child: &*self.label.to_string(),
+            reason: self.reason.kind(),
+            decision: decision,
+        });
+        self.decided(decision).tell();
+        None
     }
 
     /// Logs it, once.

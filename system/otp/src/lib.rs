@@ -27,6 +27,7 @@ mod cast;
 mod cell;
 mod context;
 mod crash;
+mod crowd;
 mod exit;
 mod link;
 mod monitor;
@@ -59,8 +60,9 @@ pub use signal::Exit;
 pub use simurgh_sync::mailbox::{Counts, Policy};
 pub use start::{INIT_TIMEOUT, MAILBOX_CAPACITY, Start, StartError, start, start_link};
 pub use supervisor::{
-    AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, ConfigError, Intensity, IntoChild,
-    IntoStart, Ready, Refusal, Restart, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorRef,
+    AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, Children, ConfigError,
+    DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, Ready, Refusal, Restart, Shutdown, Strategy,
+    Supervisor, SupervisorError, SupervisorRef,
 };
 pub use table::{ProcessInfo, count, info, list};
 pub use timer::TimerRef;

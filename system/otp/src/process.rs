@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use simurgh_runtime::{Header, Label, Node, PanicReport, task};
+use simurgh_runtime::task::{self, Prepared};
+use simurgh_runtime::{Header, Label, Node, PanicReport};
 use simurgh_telemetry::event;
 
 use crate::cell::{Core, Plain, Process};
+use crate::crowd::NoRoom;
 use crate::monitor::monitor_process;
 use crate::table::Table;
 use crate::{ExitReason, IntoExit, Monitor, Pid};
@@ -74,12 +76,13 @@ pub struct Spawn {
     label: Label,
     supervised: bool,
     parent: Option<Arc<dyn Process>>,
+    member: bool,
 }
 
 impl Spawn {
     /// A process of this label.
     pub fn new(label: impl Into<Label>) -> Self {
-        Self { label: label.into(), supervised: false, parent: None }
+        Self { label: label.into(), supervised: false, parent: None, member: false }
     }
 
     /// Its spawner deals with its end by itself (as a listener does with a connection's): a panic is
@@ -98,6 +101,12 @@ impl Spawn {
     pub(crate) fn child_of(mut self, parent: Arc<dyn Process>) -> Self {
         self.parent = Some(parent);
         self
+    }
+
+    /// As a member of this process's crowd, if it has room.
+    pub(crate) fn member_of(mut self, parent: Arc<dyn Process>) -> Self {
+        self.member = true;
+        self.child_of(parent)
     }
 
     /// Starts it.
@@ -120,27 +129,60 @@ impl Spawn {
         P: Process,
         B: Future<Output: IntoExit> + Send + 'static,
     {
+        let (prepared, process) = self.prepare(make);
+        if join_parent(&process).is_err() {
+            process.core().doom(ExitReason::Kill); // its parent has ended
+        }
+        launch(prepared, &process, body, first);
+        process
+    }
+
+    /// As [`Spawn::spawn_with`], if its parent has room for it; if not, there never was a process.
+    pub(crate) fn try_spawn_with<P, B>(
+        self,
+        make: impl FnOnce(Core) -> P,
+        body: impl FnOnce(&Arc<P>) -> B,
+        first: impl FnOnce(&Arc<P>),
+    ) -> Result<Arc<P>, NoRoom>
+    where
+        P: Process,
+        B: Future<Output: IntoExit> + Send + 'static,
+    {
+        let (prepared, process) = self.prepare(make);
+        join_parent(&process)?;
+        launch(prepared, &process, body, first);
+        Ok(process)
+    }
+
+    fn prepare<P: Process>(self, make: impl FnOnce(Core) -> P) -> (Prepared, Arc<P>) {
         let prepared = task::Builder::new().label(self.label).prepare();
         let header = Arc::clone(prepared.header());
         let watched = self.supervised || self.parent.is_some();
-        let process = Arc::new(make(Core::new(header, self.parent, watched)));
-        let any: Arc<dyn Process> = Arc::clone(&process) as Arc<dyn Process>;
-        Table::of(process.core().header.node()).insert(Arc::clone(&any));
-        event!("otp.process.start", {}, {
-            process: process.core().pid().number(),
-            parent: process.core().parent.as_ref().map_or(0, |parent| parent.pid().number()),
-        });
-        if let Some(parent) = &process.core().parent
-            && !parent.core().add_child(Arc::clone(&any))
-        {
-            process.core().doom(ExitReason::Kill); // its parent has ended
-        }
-        first(&process);
-        let body = body(&process);
-        let task = prepared.spawn_gripped(Body { process: Some(any), body: Some(body) });
-        process.core().started(task);
-        process
+        let process = Arc::new(make(Core::new(header, self.parent, self.member, watched)));
+        (prepared, process)
     }
+}
+
+fn join_parent<P: Process>(process: &Arc<P>) -> Result<(), NoRoom> {
+    let Some(parent) = &process.core().parent else { return Ok(()) };
+    parent.core().add_child(Arc::clone(process) as Arc<dyn Process>)
+}
+
+fn launch<P, B>(prepared: Prepared, process: &Arc<P>, body: impl FnOnce(&Arc<P>) -> B, first: impl FnOnce(&Arc<P>))
+where
+    P: Process,
+    B: Future<Output: IntoExit> + Send + 'static,
+{
+    let any: Arc<dyn Process> = Arc::clone(process) as Arc<dyn Process>;
+    Table::of(process.core().header.node()).insert(Arc::clone(&any));
+    event!("otp.process.start", {}, {
+        process: process.core().pid().number(),
+        parent: process.core().parent.as_ref().map_or(0, |parent| parent.pid().number()),
+    });
+    first(process);
+    let body = body(process);
+    let task = prepared.spawn_gripped(Body { process: Some(any), body: Some(body) });
+    process.core().started(task);
 }
 
 /// Kills a process of the current node: its future is dropped at its next await. It cannot be

@@ -49,7 +49,9 @@ pub(crate) fn begin(core: &Core, begun: Option<port::Sender<()>>) {
     if let Some(begun) = begun {
         let _ = begun.send(()); // the starter gave up
     }
-    if let Some(parent) = &core.parent {
+    if let Some(parent) = &core.parent
+        && !core.member
+    {
         let _ = parent.signal(Box::new(Signal::Ready(core.pid())));
     }
 }

@@ -9,6 +9,7 @@ use simurgh_sync::port;
 use std::sync::Arc;
 
 use crate::cell::{Core, Process, Served};
+use crate::crowd::NoRoom;
 use crate::process::{Spawn, link_both, running};
 use crate::{ExitReason, Pid, Server, ServerRef, run};
 
@@ -130,19 +131,11 @@ impl<S: Server> Start<S> {
     /// # Panics
     /// Outside of a task of a node, or, if it is to be linked, of a process.
     pub async fn start(self) -> Result<ServerRef<S>, StartError> {
-        let label = self.options.label.to_string();
+        let label = self.options.label.clone();
         let linked = self.options.link.then(|| running().expect("a linked server is started inside a process"));
         let (begun, is_begun) = port::pair();
         let process = self.spawn(None, linked.as_deref(), Some(begun));
-        let server = ServerRef::new(process);
-        match is_begun.await {
-            Ok(()) => Ok(server),
-            Err(_) => {
-                let down = server.monitor().await;
-                let reason = server.reason().unwrap_or(down.reason);
-                Err(StartError { pid: server.pid(), label, reason })
-            }
-        }
+        begun_or_why(ServerRef::new(process), is_begun, label).await
     }
 
     /// Starts it as a child, or linked, or by itself; `begun` is answered when its init is done.
@@ -164,6 +157,37 @@ impl<S: Server> Start<S> {
             |process| run::run(server, Arc::clone(process), options.init_timeout, begun),
             |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
         )
+    }
+
+    /// Starts it as a member of a crowd, if that has room.
+    pub(crate) fn spawn_into(
+        self,
+        crowd: Arc<dyn Process>,
+        begun: Option<port::Sender<()>>,
+    ) -> Result<Arc<Served<S::Message>>, NoRoom> {
+        let Self { server, options } = self;
+        let make = |core| Served::new(core, options.policy, options.capacity, options.key);
+        Spawn::new(options.label).member_of(crowd).try_spawn_with(
+            make,
+            |process| run::run(server, Arc::clone(process), options.init_timeout, begun),
+            |_| (),
+        )
+    }
+}
+
+/// The server, once its init is done.
+pub(crate) async fn begun_or_why<S: Server>(
+    server: ServerRef<S>,
+    is_begun: port::Receiver<()>,
+    label: Label,
+) -> Result<ServerRef<S>, StartError> {
+    match is_begun.await {
+        Ok(()) => Ok(server),
+        Err(_) => {
+            let down = server.monitor().await;
+            let reason = server.reason().unwrap_or(down.reason);
+            Err(StartError { pid: server.pid(), label: label.to_string(), reason })
+        }
     }
 }
 

@@ -13,7 +13,9 @@
 //! configuration makes sense, and in which order it starts, in `order`.
 
 mod builder;
+mod children;
 mod core;
+mod dynamic;
 mod order;
 mod policy;
 mod reference;
@@ -21,7 +23,9 @@ mod shell;
 mod spec;
 
 pub use self::builder::Supervisor;
+pub use self::children::{Children, DynamicError};
 pub use self::core::{BootError, ChildCount, ChildState, Refusal};
+pub use self::dynamic::DynamicSupervisor;
 pub use self::order::ConfigError;
 pub use self::policy::{AutoShutdown, Backoff, Intensity, Restart, Shutdown, Strategy};
 pub use self::reference::{ChildInfo, SupervisorError, SupervisorRef};

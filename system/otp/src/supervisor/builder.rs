@@ -10,8 +10,8 @@ use simurgh_sync::mailbox::Policy as Mailbox;
 use simurgh_sync::port;
 
 use super::core::{Core, Options};
-use super::policy::{AutoShutdown, Intensity, Shutdown, Strategy};
-use super::reference::{Message, SupervisorRef};
+use super::policy::{AutoShutdown, Intensity, Strategy};
+use super::reference::{Message, SupervisorRef, begun_or_why};
 use super::shell::{self, Shell};
 use super::spec::{ChildSpec, IntoChild};
 use super::{ConfigError, core::ChildKey};
@@ -106,12 +106,6 @@ impl Supervisor {
         self
     }
 
-    /// Children are independent of each other also at boot and at the end.
-    pub(crate) fn concurrent(mut self) -> Self {
-        self.options.concurrent = true;
-        self
-    }
-
     /// Whether the children make sense together.
     ///
     /// # Errors
@@ -150,18 +144,10 @@ impl Supervisor {
     }
 
     async fn start_as(self, label: Label, linked: Option<Arc<dyn Process>>) -> Result<SupervisorRef, StartError> {
-        let name = label.to_string();
         let (begun, is_begun) = port::pair();
-        let spawn = Spawn::new(label).supervised();
+        let spawn = Spawn::new(label.clone()).supervised();
         let supervisor = SupervisorRef::new(self.spawn(spawn, linked.as_deref(), Some(begun)));
-        match is_begun.await {
-            Ok(()) => Ok(supervisor),
-            Err(_) => {
-                let reason = supervisor.monitor().await.reason;
-                let reason = supervisor.reason().unwrap_or(reason);
-                Err(StartError { pid: supervisor.pid(), label: name, reason })
-            }
-        }
+        begun_or_why(supervisor, is_begun, &label).await
     }
 
     fn spawn(
@@ -193,13 +179,10 @@ impl Supervisor {
 
 impl IntoChild for Supervisor {
     fn into_child(self) -> ChildSpec {
-        let mut spec = ChildSpec::new(move |parent, label| {
+        ChildSpec::new(move |parent, label| {
             self.clone().spawn(Spawn::new(label).child_of(parent), None, None) as Arc<dyn Process>
-        });
-        // Its children have limits of their own.
-        spec.policy.shutdown = Shutdown::Infinite;
-        spec.policy.start_timeout = Duration::MAX;
-        spec
+        })
+        .of_supervisor()
     }
 }
 

@@ -197,6 +197,11 @@ impl Core {
         count
     }
 
+    /// Whether its end has begun.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. } | Phase::Ended)
+    }
+
     /// Takes the next steps towards what is wished.
     fn advance(&mut self) {
         self.stop_next();

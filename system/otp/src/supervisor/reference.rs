@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use simurgh_runtime::Node;
+use simurgh_runtime::{Label, Node};
+use simurgh_sync::port;
 
 use super::core::{ChildCount, ChildState, Refusal};
 use super::spec::{ChildSpec, IntoChild};
 use crate::cell::{Process, Served};
 use crate::table::Table;
-use crate::{CallError, ExitReason, Monitor, Pid, Reply, Server, ServerRef};
+use crate::{CallError, ExitReason, Monitor, Pid, Reply, Server, ServerRef, StartError};
 
 /// How long an operator waits for a supervisor: a child may take its time to start or to stop.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -159,6 +160,22 @@ impl SupervisorRef {
     /// Stops it: its children in reverse order, then itself. Kills them all after `limit`.
     pub async fn stop(&self, limit: Duration) -> ExitReason {
         (&*self.process as &dyn Process).stop(self.monitor(), limit).await
+    }
+}
+
+/// The supervisor, once its children are ready.
+pub(super) async fn begun_or_why(
+    supervisor: SupervisorRef,
+    is_begun: port::Receiver<()>,
+    label: &Label,
+) -> Result<SupervisorRef, StartError> {
+    match is_begun.await {
+        Ok(()) => Ok(supervisor),
+        Err(_) => {
+            let reason = supervisor.monitor().await.reason;
+            let reason = supervisor.reason().unwrap_or(reason);
+            Err(StartError { pid: supervisor.pid(), label: label.to_string(), reason })
+        }
     }
 }
 

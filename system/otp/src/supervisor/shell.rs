@@ -11,11 +11,16 @@ use simurgh_sync::port;
 use simurgh_telemetry::event;
 use tokio::task::coop;
 
+mod crowd;
+
+use self::crowd::Members;
 use super::core::{Action, Ask, ChildKey, Core, Decision, Input, Refusal, Report, Request, Run, StopHow, Timer};
+use super::policy::Shutdown;
 use super::reference::{ChildInfo, Message};
 use super::spec::ChildSpec;
 use crate::cell::{Process, Served};
 use crate::crash::CrashReport;
+use crate::crowd::NoRoom;
 use crate::run::begin;
 use crate::signal::{Signal, Wish};
 use crate::timer::{TimerRef, Timers};
@@ -37,6 +42,8 @@ pub(super) struct Shell {
     /// Crashes that wait for what is decided about them.
     crashes: Vec<(Run, Box<CrashReport>)>,
     begun: Option<port::Sender<()>>,
+    /// Of a dynamic supervisor: the children that were not started here.
+    members: Option<Members>,
 }
 
 struct Life {
@@ -78,23 +85,36 @@ impl Shell {
             out: Vec::new(),
             crashes: Vec::new(),
             begun,
+            members: None,
         }
+    }
+
+    /// Of a dynamic supervisor, whose members are stopped like this.
+    pub(super) fn with_members(mut self, how: Shutdown) -> Self {
+        self.members = Some(Members::new(how));
+        self
     }
 
     /// Supervises until the core says that it is over.
     pub(super) async fn run(mut self) -> ExitReason {
         let mut over = self.step(Input::Boot);
         while over.is_none() {
-            over = match self.next().await {
-                Event::Due(timer) => {
-                    self.armed.remove(&timer);
-                    self.step(Input::Due { timer })
-                }
-                Event::Entry(Entry::Message(message)) => self.asked(message),
-                Event::Entry(Entry::Signal(signal)) => self.told(signal),
-            };
+            let event = self.next().await;
+            over = self.handle(event);
         }
+        self.outlive_members().await;
         over.unwrap_or(ExitReason::Normal)
+    }
+
+    fn handle(&mut self, event: Event) -> Option<ExitReason> {
+        match event {
+            Event::Due(timer) => {
+                self.armed.remove(&timer);
+                self.step(Input::Due { timer })
+            }
+            Event::Entry(Entry::Message(message)) => self.asked(message),
+            Event::Entry(Entry::Signal(signal)) => self.told(signal),
+        }
     }
 
     async fn next(&mut self) -> Event {
@@ -120,6 +140,9 @@ impl Shell {
         let now_ns = self.since.elapsed().as_nanos() as u64;
         let mut out = std::mem::take(&mut self.out);
         self.core.step(now_ns, input, &mut out);
+        if self.core.is_ending() {
+            self.ask_members();
+        }
         let mut over = None;
         for action in out.drain(..) {
             if let Action::End { reason } = action {
@@ -145,7 +168,10 @@ impl Shell {
                     self.specs.insert(key, spec);
                 }
             }
-            Action::Forget { key } => drop(self.specs.remove(&key)),
+            Action::Forget { key } => {
+                self.specs.remove(&key);
+                self.me.core.crowd(|crowd| crowd.forget());
+            }
             Action::Arm { timer, after } => {
                 let armed = self.timers.add(after, timer);
                 self.armed.insert(timer, armed);
@@ -253,6 +279,14 @@ impl Shell {
                 return None;
             }
         };
+        let room = if spec.is_some() { self.me.core.crowd(|crowd| crowd.keep()) } else { None };
+        if let Some(Err(refused)) = room {
+            reply.send(Err(match refused {
+                NoRoom::Full { limit } => Refusal::MaxChildren { limit },
+                NoRoom::Ended => Refusal::Ending,
+            }));
+            return None;
+        }
         self.next_request += 1;
         let request = Request(self.next_request);
         self.requests.insert(request, Asked { spec, reply });
@@ -261,6 +295,9 @@ impl Shell {
 
     fn answer(&mut self, request: Request, answer: Result<ChildKey, Refusal>) {
         let Some(asked) = self.requests.remove(&request) else { return };
+        if asked.spec.is_some() {
+            self.me.core.crowd(|crowd| crowd.forget()); // it was not admitted
+        }
         let pid = |key| self.lives.iter().find(|(_, life)| life.key == key).map(|(pid, _)| *pid);
         asked.reply.send(answer.map(pid));
     }

@@ -177,6 +177,13 @@ impl ChildSpec {
         self
     }
 
+    /// Its children have limits of their own.
+    pub(crate) fn of_supervisor(mut self) -> Self {
+        self.policy.shutdown = Shutdown::Infinite;
+        self.policy.start_timeout = Duration::MAX;
+        self
+    }
+
     pub(crate) fn named(mut self, id: Arc<str>) -> Self {
         self.policy.id = id;
         self

@@ -147,6 +147,12 @@ pub enum Refusal {
     /// It was stopped before it was ready.
     #[error("the child was stopped before it was ready")]
     Stopped,
+    /// It has as many children as it may have.
+    #[error("the supervisor has as many children as it may have, {limit}")]
+    MaxChildren {
+        /// The limit.
+        limit: usize,
+    },
     /// The supervisor ends.
     #[error("the supervisor is shutting down")]
     Ending,
