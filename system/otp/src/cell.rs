@@ -332,11 +332,6 @@ impl Core {
         children.sort_unstable_by_key(|child| child.core().pid());
         children
     }
-
-    /// How many children it has.
-    pub(crate) fn children_count(&self) -> usize {
-        self.state.lock().rare.as_ref().map_or(0, |rare| rare.children.len())
-    }
 }
 
 impl dyn Process {
