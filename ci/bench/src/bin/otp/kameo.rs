@@ -17,7 +17,13 @@ struct Tell(u64, u64);
 
 pub async fn measure(figure: &str, count: u64) -> Vec<f64> {
     match figure {
-        "spawn" => spawned(count, || ready(drop(Counter::spawn(())))).await,
+        "spawn" => {
+            let spawn = || {
+                Counter::spawn(());
+                ready(())
+            };
+            spawned(count, spawn).await
+        }
         "call" => call(count).await,
         "cast128" => cast(count, 128).await,
         "cast1024" => cast(count, 1_024).await,

@@ -92,7 +92,7 @@ async fn supervised(count: u64) -> Vec<f64> {
         let supervisor = &supervisors[(number / SIBLINGS) as usize];
         async move {
             let child = supervisor.start_child(&format!("server {number}"), || Asked(0)).await.expect("a start");
-            otp::monitor(child)
+            (child, otp::monitor(child))
         }
     };
     idle(count, start).await
