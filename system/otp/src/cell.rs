@@ -14,6 +14,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -67,6 +68,8 @@ struct Rare {
     children: HashMap<u64, Arc<dyn Process>>,
     /// A dynamic supervisor's account of its children.
     crowd: Option<Box<Crowd>>,
+    /// What it leaves behind: done when it is gone, before anybody hears of that.
+    farewell: Option<Box<dyn FnOnce() + Send>>,
     /// The message at work when it ended.
     last_message: Option<&'static str>,
 }
@@ -241,6 +244,11 @@ impl Core {
     /// The message that was at work when the process ended.
     pub(crate) fn note_last_message(&self, name: &'static str) {
         self.state.lock().rare().last_message = Some(name);
+    }
+
+    /// Something to do when it is gone, before anybody hears of that.
+    pub(crate) fn set_farewell(&self, farewell: impl FnOnce() + Send + 'static) {
+        self.state.lock().rare().farewell = Some(Box::new(farewell));
     }
 
     /// Adds one who wants to hear of its end; gives it back if there is nothing more to hear.
@@ -432,11 +440,19 @@ impl dyn Process {
         let core = self.core();
         Table::of(core.header.node()).remove(core.pid);
         let reason = core.reason().unwrap_or(ExitReason::Kill);
-        let Rare { watchers, links, last_message, .. } = rare;
+        let Rare { watchers, links, farewell, last_message, .. } = rare;
         event!("otp.process.stop", {}, { reason: reason.kind() });
-        let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
+        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
+        }
+        // A member gives up its place before anybody hears of its end: who waits for that finds room.
+        if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
+            Arc::clone(parent).child_ended(core, &reason, report.take());
+        }
+        if let Some(farewell) = farewell {
+            // What it drops is the user's, and no panic of that may keep the end from being told.
+            let _ = catch_unwind(AssertUnwindSafe(farewell));
         }
         for (_, watcher) in watchers {
             watcher.tell(core.pid, &reason);
@@ -449,6 +465,7 @@ impl dyn Process {
             }
         }
         match &core.parent {
+            Some(_) if core.member => {}
             Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
         }

@@ -42,6 +42,7 @@ mod signal;
 mod start;
 mod supervisor;
 mod table;
+mod task;
 mod timer;
 
 pub use call::{CALL_TIMEOUT, CallError, WaitsFor};
@@ -61,8 +62,9 @@ pub use simurgh_sync::mailbox::{Counts, Policy};
 pub use start::{INIT_TIMEOUT, MAILBOX_CAPACITY, Start, StartError, start, start_link};
 pub use supervisor::{
     AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, Children, ConfigError,
-    DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, Ready, Refusal, Restart, Shutdown, Strategy,
-    Supervisor, SupervisorError, SupervisorRef,
+    DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, NotRunning, PartitionSupervisor, Partitions,
+    Ready, Refusal, Restart, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 pub use table::{ProcessInfo, count, info, list};
+pub use task::{ItemError, Task, TaskStream, TaskSupervisor, Tasks, task};
 pub use timer::TimerRef;
