@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod application;
 mod call;
 mod cast;
 mod cell;
@@ -45,6 +46,7 @@ mod table;
 mod task;
 mod timer;
 
+pub use application::{Application, BootFailure, Outcome, Running, StageStop};
 pub use call::{CALL_TIMEOUT, CallError, WaitsFor};
 pub use cast::CastError;
 pub use context::{Context, MonitorRef};
