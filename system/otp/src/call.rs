@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use simurgh_runtime::time::Sleep;
-use simurgh_runtime::{Header, planted, sim, sleep};
+use simurgh_runtime::time::Limit;
+use simurgh_runtime::{Header, planted, sim};
 use simurgh_sync::port;
 use tokio::task::coop;
 
@@ -101,7 +101,7 @@ impl WaitsFor {
         const LONGEST: usize = 32;
         let Some(caller) = caller else { return Self::default() };
         let table = Table::of(server.header.node());
-        let mut chain = vec![caller, server.pid];
+        let mut chain = vec![caller, server.pid()];
         while chain.len() < LONGEST {
             let last = *chain.last().unwrap_or(&caller);
             let Some(process) = table.get(last) else { break };
@@ -137,9 +137,8 @@ pin_project! {
         port: Option<port::Receiver<T>>,
         watch: Option<usize>,
         resource: u64,
-        limit: Duration,
-        #[pin]
-        sleep: Sleep,
+        after: Duration,
+        limit: Limit,
     }
 
     impl<T> PinnedDrop for Answer<'_, T> {
@@ -166,8 +165,8 @@ fn waits(number: u64) {
 }
 
 impl<'a, T> Answer<'a, T> {
-    pub(crate) fn new(server: &'a dyn Process, port: port::Receiver<T>, resource: u64, limit: Duration) -> Self {
-        Self { server, port: Some(port), watch: None, resource, limit, sleep: sleep(limit) }
+    pub(crate) fn new(server: &'a dyn Process, port: port::Receiver<T>, resource: u64, after: Duration) -> Self {
+        Self { server, port: Some(port), watch: None, resource, after, limit: Limit::new(after) }
     }
 }
 
@@ -175,9 +174,9 @@ impl<T> Future for Answer<'_, T> {
     type Output = Result<T, CallError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let this = self.project();
         let core = this.server.core();
-        let pid = core.pid;
+        let pid = core.pid();
         let coop = ready!(coop::poll_proceed(cx));
         if let Some(Poll::Ready(answer)) = this.port.as_mut().map(|port| port.poll_take(cx)) {
             coop.made_progress();
@@ -214,10 +213,10 @@ impl<T> Future for Answer<'_, T> {
             Some(key) => core.rewatch(*key, cx.waker()),
         }
         drop(coop);
-        ready!(this.sleep.as_mut().poll(cx));
+        ready!(this.limit.poll_over(cx));
         let caller = Header::with(|header| header.map(Pid::of));
         let cycle = WaitsFor::from(caller, core);
-        Poll::Ready(Err(CallError::TimedOut { pid, after: *this.limit, cycle }))
+        Poll::Ready(Err(CallError::TimedOut { pid, after: *this.after, cycle }))
     }
 }
 
@@ -225,6 +224,6 @@ impl<T> Future for Answer<'_, T> {
 fn last_word<T>(core: &Core, port: Option<&mut port::Receiver<T>>) -> Result<T, CallError> {
     match port.and_then(port::Receiver::try_take) {
         Some(Ok(answer)) => Ok(answer),
-        _ => Err(CallError::Died { pid: core.pid, reason: core.reason().unwrap_or(ExitReason::NoProcess) }),
+        _ => Err(CallError::Died { pid: core.pid(), reason: core.reason().unwrap_or(ExitReason::NoProcess) }),
     }
 }

@@ -15,13 +15,14 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Header, JoinHandle, planted, sim};
+use simurgh_runtime::task::Grip;
+use simurgh_runtime::{Header, planted, sim};
 use simurgh_sync::mailbox::{Counts, Mailbox};
 use simurgh_sync::port;
 use simurgh_telemetry::{Parcel, event};
@@ -35,13 +36,11 @@ use crate::{Down, ExitReason, Pid};
 
 /// What all processes have.
 pub(crate) struct Core {
-    pub(crate) pid: Pid,
     pub(crate) header: Arc<Header>,
     /// The supervisor that started it.
     pub(crate) parent: Option<Arc<dyn Process>>,
     /// A member of its parent's [`Crowd`]: the parent hears neither that it is ready nor that it ended.
     pub(crate) member: bool,
-    task: OnceLock<JoinHandle<()>>,
     doomed: AtomicBool,
     /// Exits of linked processes come as messages.
     pub(crate) traps_exits: AtomicBool,
@@ -55,6 +54,8 @@ struct State {
     phase: Phase,
     /// Somebody looks after it, or did.
     watched: bool,
+    /// None until it has started.
+    task: Option<Grip>,
     /// Why it is told to end, or has ended.
     reason: Option<ExitReason>,
     /// What many processes never have.
@@ -174,11 +175,9 @@ impl<M: Send + 'static> Process for Served<M> {
 impl Core {
     pub(crate) fn new(header: Arc<Header>, parent: Option<Arc<dyn Process>>, member: bool, watched: bool) -> Self {
         Self {
-            pid: Pid::of(&header),
             header,
             parent,
             member,
-            task: OnceLock::new(),
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
             handled: AtomicU64::new(0),
@@ -186,26 +185,26 @@ impl Core {
         }
     }
 
-    /// The task has started. Another thread may poll the process, and doom it, before: the fence pairs
-    /// with that of `doom`, so that either it finds the handle or this finds the flag.
-    pub(crate) fn started(&self, task: JoinHandle<()>) {
-        let _ = self.task.set(task);
-        fence(Ordering::SeqCst);
-        if self.doomed.load(Ordering::Relaxed) {
-            self.abort_task();
-        }
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::of(&self.header)
     }
 
-    fn abort_task(&self) {
-        if let Some(task) = self.task.get() {
-            task.abort();
+    /// The task has started. Another thread may have polled the process, and doomed it, before.
+    pub(crate) fn started(&self, task: Grip) {
+        // Under the lock, as in `doom`: either it finds the task, or this finds it doomed.
+        let mut state = self.state.lock();
+        let abort = self.is_doomed().then(|| task.abort_handle());
+        state.task = Some(task);
+        drop(state);
+        if let Some(abort) = abort {
+            abort.abort();
         }
     }
 
     /// It is to end for this reason: its future is dropped at its next await. The first reason counts,
     /// but for a kill, which no other reason can soften.
     pub(crate) fn doom(&self, reason: ExitReason) {
-        {
+        let abort = {
             let mut state = self.state.lock();
             if state.phase != Phase::Alive {
                 return;
@@ -213,12 +212,15 @@ impl Core {
             if state.reason.is_none() || reason == ExitReason::Kill {
                 state.reason = Some(reason);
             }
-        }
-        self.doomed.store(true, Ordering::Release);
-        fence(Ordering::SeqCst); // pairs with that of `started`
-        // Without this a process that waits would live until something else wakes it.
-        if !planted!("otp.kill-forgotten") {
-            self.abort_task();
+            self.doomed.store(true, Ordering::Release);
+            state.task.as_ref().map(Grip::abort_handle)
+        };
+        // Without this a process that waits would live until something else wakes it. Not under the
+        // lock: in the simulator it drops the future here and now.
+        if let Some(abort) = abort
+            && !planted!("otp.kill-forgotten")
+        {
+            abort.abort();
         }
     }
 
@@ -312,7 +314,7 @@ impl Core {
         if child.core().member {
             rare.crowd.as_mut().map_or(Err(NoRoom::Ended), |crowd| crowd.join())?;
         }
-        rare.children.insert(child.core().pid.number(), child);
+        rare.children.insert(child.core().pid().number(), child);
         Ok(())
     }
 
@@ -327,7 +329,7 @@ impl Core {
         if state.phase != Phase::Alive {
             return None;
         }
-        state.rare.as_mut()?.crowd.as_mut().map(|crowd| look(crowd))
+        state.rare.as_mut()?.crowd.as_deref_mut().map(look)
     }
 
     /// Its children, oldest first.
@@ -335,36 +337,27 @@ impl Core {
         let state = self.state.lock();
         let mut children: Vec<_> = state.rare.iter().flat_map(|rare| rare.children.values().cloned()).collect();
         drop(state);
-        children.sort_unstable_by_key(|child| child.core().pid);
+        children.sort_unstable_by_key(|child| child.core().pid());
         children
-    }
-
-    /// How many children it has.
-    pub(crate) fn children_count(&self) -> usize {
-        self.state.lock().rare.as_ref().map_or(0, |rare| rare.children.len())
     }
 }
 
 impl dyn Process {
     pub(crate) fn pid(&self) -> Pid {
-        self.core().pid
+        self.core().pid()
     }
 
     /// Its future is about to be dropped: from now on whoever misses an answer knows why.
-    pub(crate) fn announce(&self, reason: &ExitReason) -> ExitReason {
+    pub(crate) fn announce(&self, reason: ExitReason) -> ExitReason {
         let mut state = self.core().state.lock();
         // Doomed and ended by itself in the same poll: what it said itself counts, but for a kill.
-        match &state.reason {
-            Some(ExitReason::Kill) => ExitReason::Kill,
-            _ => {
-                state.reason = Some(reason.clone());
-                reason.clone()
-            }
-        }
+        let reason = if state.reason == Some(ExitReason::Kill) { ExitReason::Kill } else { reason };
+        state.reason = Some(reason.clone());
+        reason
     }
 
     /// Its future is gone, and with it all that it held.
-    pub(crate) fn end(self: Arc<Self>) {
+    pub(crate) fn end(self: Arc<Self>, reason: ExitReason) {
         let core = self.core();
         if core.header.node().is_dead() {
             return; // nobody is left to tell
@@ -375,7 +368,7 @@ impl dyn Process {
         let Some(rare) = &state.rare else {
             let watched = state.watched;
             drop(state);
-            return self.tell(Rare::default(), watched);
+            return self.tell(reason, None, watched);
         };
         let callers: Vec<Waker> = rare.watchers.iter().filter_map(|(_, watcher)| watcher.caller()).collect();
         let orphans: Vec<_> = rare.children.values().cloned().collect();
@@ -395,7 +388,7 @@ impl dyn Process {
         let ending = {
             let mut state = self.core().state.lock();
             let left = state.rare.as_mut().map_or(0, |rare| {
-                if rare.children.remove(&child.pid.number()).is_some()
+                if rare.children.remove(&child.pid().number()).is_some()
                     && child.member
                     && let Some(crowd) = &mut rare.crowd
                 {
@@ -410,8 +403,8 @@ impl dyn Process {
         };
         // The parent tells of the crash, together with what it does about it. About a member nothing is
         // ever done, so that nobody has to wait for it to say so: a storm of crashes queues nothing.
-        let report = if child.member { report.and_then(|report| report.not_restarted()) } else { report };
-        let exit = Exit { pid: child.pid, reason: reason.clone() };
+        let report = if child.member { report.and_then(CrashReport::not_restarted) } else { report };
+        let exit = Exit { pid: child.pid(), reason: reason.clone() };
         if heard
             && let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
             && let Signal::ChildExit(_, Some(report)) = *signal
@@ -430,17 +423,18 @@ impl dyn Process {
             return;
         }
         state.phase = Phase::Ended;
-        let (rare, watched) = (state.rare.take().unwrap_or_default(), state.watched);
+        let reason = state.reason.clone().unwrap_or(ExitReason::Kill);
+        let (rare, watched) = (state.rare.take(), state.watched);
         drop(state);
-        self.tell(*rare, watched);
+        self.tell(reason, rare, watched);
     }
 
     /// Tells everybody of the end.
-    fn tell(self: Arc<Self>, rare: Rare, watched: bool) {
+    fn tell(self: Arc<Self>, reason: ExitReason, rare: Option<Box<Rare>>, watched: bool) {
         let core = self.core();
-        Table::of(core.header.node()).remove(core.pid);
-        let reason = core.reason().unwrap_or(ExitReason::Kill);
-        let Rare { watchers, links, farewell, last_message, .. } = rare;
+        let table = Table::of(core.header.node());
+        table.remove(core.pid());
+        let last_message = rare.as_ref().and_then(|rare| rare.last_message);
         event!("otp.process.stop", {}, { reason: reason.kind() });
         let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
@@ -450,24 +444,32 @@ impl dyn Process {
         if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
             Arc::clone(parent).child_ended(core, &reason, report.take());
         }
-        if let Some(farewell) = farewell {
-            // What it drops is the user's, and no panic of that may keep the end from being told.
-            let _ = catch_unwind(AssertUnwindSafe(farewell));
-        }
-        for (_, watcher) in watchers {
-            watcher.tell(core.pid, &reason);
-        }
-        let table = Table::of(core.header.node());
-        for linked in links {
-            if let Some(other) = table.get(linked) {
-                other.core().remove_link(core.pid);
-                crate::link::deliver(&*other, core.pid, &reason);
-            }
+        if let Some(rare) = rare {
+            rare.tell(core.pid(), &reason, table);
         }
         match &core.parent {
             Some(_) if core.member => {}
             Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
+        }
+    }
+}
+
+impl Rare {
+    /// Bids farewell, tells those who watch, then those who are linked.
+    fn tell(self, pid: Pid, reason: &ExitReason, table: &Table) {
+        if let Some(farewell) = self.farewell {
+            // What it drops is the user's, and no panic of that may keep the end from being told.
+            let _ = catch_unwind(AssertUnwindSafe(farewell));
+        }
+        for (_, watcher) in self.watchers {
+            watcher.tell(pid, reason);
+        }
+        for linked in self.links {
+            if let Some(other) = table.get(linked) {
+                other.core().remove_link(pid);
+                crate::link::deliver(&*other, pid, reason);
+            }
         }
     }
 }

@@ -68,7 +68,7 @@ impl<S: Server> Context<S> {
 
     /// This server's pid.
     pub fn pid(&self) -> Pid {
-        self.process.core.pid
+        self.process.core.pid()
     }
 
     /// The supervisor that started it, if one did.
@@ -161,10 +161,12 @@ impl<S: Server> Context<S> {
                 Poll::Pending => None,
             };
         }
-        if let Some(message) = self.next.as_mut().and_then(|next| next.pop_front()) {
-            return Some(Next::Message(message));
+        if let Some(next) = &mut self.next {
+            if let Some(message) = next.pop_front() {
+                return Some(Next::Message(message));
+            }
+            self.next = None;
         }
-        self.next = None;
         if let Some(timers) = &mut self.timers
             && let Some(message) = timers.poll_due(cx)
         {

@@ -42,7 +42,7 @@ impl CrashReport {
         }
         path.reverse();
         Self {
-            pid: core.pid,
+            pid: core.pid(),
             label: core.header.label(),
             path,
             last_message,

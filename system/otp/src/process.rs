@@ -44,7 +44,7 @@ pub fn spawn_monitor<T: IntoExit + Send + 'static>(
             monitor = Some(monitor_process(Arc::clone(process) as Arc<dyn Process>));
         },
     );
-    (pid.core.pid, monitor.expect("it was set before the process began"))
+    (pid.core.pid(), monitor.expect("it was set before the process began"))
 }
 
 /// Starts a process and links it to the running one, with no moment between: see [`link`](crate::link).
@@ -57,13 +57,13 @@ pub fn spawn_link<T: IntoExit + Send + 'static>(
 ) -> Pid {
     let me = running().expect("spawn_link() is called inside a process");
     let process = Spawn::new(label).spawn_with(Plain::of, |_| body, |process| link_both(&*me, process.core()));
-    process.core.pid
+    process.core.pid()
 }
 
 /// Links two processes of which the second has not begun.
 pub(crate) fn link_both(one: &dyn Process, other: &Core) {
     other.set_watched();
-    if one.core().add_link(other.pid) {
+    if one.core().add_link(other.pid()) {
         other.add_link(one.pid());
     } else {
         other.doom(one.core().reason().unwrap_or(ExitReason::NoProcess));
@@ -114,7 +114,7 @@ impl Spawn {
     /// # Panics
     /// Outside of a task of a node.
     pub fn spawn<T: IntoExit + Send + 'static>(self, body: impl Future<Output = T> + Send + 'static) -> Pid {
-        self.spawn_with(Plain::of, |_| body, |_| ()).core.pid
+        self.spawn_with(Plain::of, |_| body, |_| ()).core.pid()
     }
 
     /// Starts a process: `make` makes its record, `body` what it does, and `first` is called when it
@@ -176,12 +176,12 @@ where
     let any: Arc<dyn Process> = Arc::clone(process) as Arc<dyn Process>;
     Table::of(process.core().header.node()).insert(Arc::clone(&any));
     event!("otp.process.start", {}, {
-        process: process.core().pid.number(),
+        process: process.core().pid().number(),
         parent: process.core().parent.as_ref().map_or(0, |parent| parent.pid().number()),
     });
     first(process);
     let body = body(process);
-    let task = prepared.spawn(Body { process: Some(any), body: Some(body) });
+    let task = prepared.spawn_gripped(Body { process: Some(any), body: Some(body) });
     process.core().started(task);
 }
 
@@ -241,9 +241,9 @@ pin_project! {
             // Still here: dropped before it was ready, by a kill or with its node.
             if let Some(process) = this.process.take() {
                 let reason = process.core().reason().unwrap_or(ExitReason::Kill);
-                process.announce(&reason);
+                let reason = process.announce(reason);
                 let _ = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
-                process.end();
+                process.end(reason);
             }
         }
     }
@@ -264,10 +264,10 @@ impl<F: Future<Output: IntoExit>> Future for Body<F> {
             Ok(Poll::Ready(reason)) => reason,
             Err(payload) => ExitReason::Panic(Arc::new(PanicReport::from_payload(payload))),
         };
-        process.announce(&reason);
+        let reason = process.announce(reason);
         let _ = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
         if let Some(process) = this.process.take() {
-            process.end();
+            process.end(reason);
         }
         Poll::Ready(())
     }

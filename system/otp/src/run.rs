@@ -52,7 +52,7 @@ pub(crate) fn begin(core: &Core, begun: Option<port::Sender<()>>) {
     if let Some(parent) = &core.parent
         && !core.member
     {
-        let _ = parent.signal(Box::new(Signal::Ready(core.pid)));
+        let _ = parent.signal(Box::new(Signal::Ready(core.pid())));
     }
 }
 

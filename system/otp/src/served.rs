@@ -15,7 +15,7 @@ use crate::{CALL_TIMEOUT, CallError, CastError, ExitReason, Monitor, Pid, Reply}
 
 impl<M: Send + 'static> Served<M> {
     pub(crate) fn pid(&self) -> Pid {
-        self.core.pid
+        self.core.pid()
     }
 
     /// Asks, and awaits the answer.

@@ -34,7 +34,7 @@ impl<S: Server> ServerRef<S> {
 
     /// Who it is.
     pub fn pid(&self) -> Pid {
-        self.process.core.pid
+        self.process.core.pid()
     }
 
     /// Why it ended, if it has (or is about to).

@@ -91,7 +91,7 @@ impl ProcessInfo {
     pub(crate) fn of(process: &dyn Process) -> Self {
         let core = process.core();
         Self {
-            pid: core.pid,
+            pid: core.pid(),
             label: core.header.label(),
             polls: core.header.polls(),
             handled: core.handled.load(Ordering::Relaxed),

@@ -93,7 +93,7 @@ pub struct Task<T> {
 impl<T> Task<T> {
     /// Who it is.
     pub fn pid(&self) -> Pid {
-        self.process.core.pid
+        self.process.core.pid()
     }
 
     /// Waits for a while; none if it is not done then, and goes on.

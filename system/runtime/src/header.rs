@@ -7,10 +7,12 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use crate::time::Kept;
 use crate::{Node, watchdog};
 
 mod current;
@@ -28,9 +30,11 @@ pub struct Header {
     may_hold: bool,
     label: std::sync::Mutex<Label>,
     carried: UnsafeCell<Option<Arc<Carried>>>,
+    kept: UnsafeCell<Option<Pin<Box<Kept>>>>,
 }
 
-// SAFETY: `carried` is the only field that is not Sync by itself. It is touched in `new` and by
+// SAFETY: `carried` and `kept` are the only fields that are not Sync by themselves. They are touched in
+// `new`, in `take_kept` and `keep`, and by
 // `Carried::current` and `Carried::set`, which act on the header of the task that is being polled
 // on this very thread; a task is polled by one thread at a time.
 unsafe impl Sync for Header {}
@@ -88,6 +92,7 @@ impl Header {
             may_hold,
             label: std::sync::Mutex::new(label),
             carried: UnsafeCell::new(carried),
+            kept: UnsafeCell::new(None),
         })
     }
 
@@ -123,6 +128,22 @@ impl Header {
     fn count_poll(&self) {
         // One writer at a time, so no read-modify-write is needed; readers see a recent number.
         self.polls.store(self.polls.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// The sleep that the running task kept from its last limit.
+    pub(crate) fn take_kept() -> Option<Pin<Box<Kept>>> {
+        // SAFETY: the header is that of the task being polled on this thread (see `Sync` above).
+        Header::with(|header| header.and_then(|header| unsafe { (*header.kept.get()).take() }))
+    }
+
+    /// Keeps a sleep for the running task's next limit. What it kept before, or the sleep itself if
+    /// there is no task, comes back to be dropped.
+    pub(crate) fn keep(kept: Pin<Box<Kept>>) -> Option<Pin<Box<Kept>>> {
+        // SAFETY: as in `take_kept`; the old value is moved out, not dropped in place.
+        Header::with(|header| match header {
+            Some(header) => unsafe { (*header.kept.get()).replace(kept) },
+            None => Some(kept),
+        })
     }
 
     /// The node that owns the task.

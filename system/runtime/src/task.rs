@@ -27,7 +27,7 @@ mod tests;
 
 pub use isolated::ISOLATED_MAX;
 pub(crate) use isolated::end_isolated;
-pub use join::{AbortHandle, JoinError, JoinHandle};
+pub use join::{AbortHandle, Grip, JoinError, JoinHandle};
 pub use scope::Scope;
 pub use work::{blocking, shield, yield_now};
 
@@ -171,6 +171,21 @@ impl Prepared {
         F::Output: Send + 'static,
     {
         spawn_with(self.header, future)
+    }
+
+    /// Starts it for who never joins it. The future deals with its panics itself.
+    #[doc(hidden)]
+    pub fn spawn_gripped(self, future: impl Future<Output = ()> + Send + 'static) -> Grip {
+        let header = self.header;
+        if sim::is_simulated() {
+            let task = sim::world(|world| world.spawn(header, Box::pin(future)));
+            return Grip::reported(Arc::from(task.expect("a world has entered this thread")));
+        }
+        if header.may_hold() {
+            let task = isolated::spawn(header, future).into_task();
+            return Grip::reported(task.expect("an isolated task is no task of tokio's"));
+        }
+        Grip::real(tokio::spawn(InHeader::new(header, future)))
     }
 }
 

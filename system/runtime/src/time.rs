@@ -8,10 +8,13 @@ use std::time::Duration;
 
 mod clock;
 mod interval;
+mod limit;
 mod sleep;
 
 pub use clock::{Instant, Timestamp};
 pub use interval::{Interval, Missed, interval};
+pub(crate) use limit::Kept;
+pub use limit::Limit;
 pub use sleep::{Elapsed, Sleep, Timeout, sleep, sleep_until, timeout};
 
 /// Durations as words.

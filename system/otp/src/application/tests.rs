@@ -37,7 +37,7 @@ impl Server for Part {
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
         if self.0 == Habit::HangsAtEnd {
-            pending().await
+            pending::<()>().await;
         }
     }
 }

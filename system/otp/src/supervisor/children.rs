@@ -134,7 +134,7 @@ impl Children {
         label: impl Into<Label>,
         body: impl Future<Output = T> + Send + 'static,
     ) -> Result<Pid, DynamicError> {
-        self.spawn_process(label.into(), |_| body, |_| ()).map(|process| process.core.pid)
+        self.spawn_process(label.into(), |_| body, |_| ()).map(|process| process.core.pid())
     }
 
     /// As [`Children::spawn`], of a future that knows its pid. It is made in the process: a panic while
@@ -247,7 +247,7 @@ impl Children {
         let supervisor = self.supervisor()?;
         let child = Table::of(supervisor.core.header.node())
             .get(pid)
-            .filter(|child| child.core().parent.as_ref().is_some_and(|parent| parent.pid() == supervisor.core.pid));
+            .filter(|child| child.core().parent.as_ref().is_some_and(|parent| parent.pid() == supervisor.core.pid()));
         let child = child.ok_or(DynamicError::NotFound { pid })?;
         if !child.core().member {
             return self.terminate_kept(SupervisorRef::new(supervisor), pid).await;

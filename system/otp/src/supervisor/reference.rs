@@ -189,14 +189,12 @@ pub(super) async fn begun_or_why(
     is_begun: port::Receiver<()>,
     label: &Label,
 ) -> Result<SupervisorRef, StartError> {
-    match is_begun.await {
-        Ok(()) => Ok(supervisor),
-        Err(_) => {
-            let reason = supervisor.monitor().await.reason;
-            let reason = supervisor.reason().unwrap_or(reason);
-            Err(StartError { pid: supervisor.pid(), label: label.to_string(), reason })
-        }
+    if is_begun.await.is_ok() {
+        return Ok(supervisor);
     }
+    let reason = supervisor.monitor().await.reason;
+    let reason = supervisor.reason().unwrap_or(reason);
+    Err(StartError { pid: supervisor.pid(), label: label.to_string(), reason })
 }
 
 impl std::fmt::Debug for SupervisorRef {

@@ -36,7 +36,7 @@ impl Server for Stubborn {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
-        pending().await
+        pending::<()>().await;
     }
 }
 
