@@ -14,6 +14,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
@@ -68,6 +69,8 @@ struct Rare {
     children: HashMap<u64, Arc<dyn Process>>,
     /// A dynamic supervisor's account of its children.
     crowd: Option<Box<Crowd>>,
+    /// What it leaves behind: done when it is gone, before anybody hears of that.
+    farewell: Option<Box<dyn FnOnce() + Send>>,
     /// The message at work when it ended.
     last_message: Option<&'static str>,
 }
@@ -245,6 +248,11 @@ impl Core {
         self.state.lock().rare().last_message = Some(name);
     }
 
+    /// Something to do when it is gone, before anybody hears of that.
+    pub(crate) fn set_farewell(&self, farewell: impl FnOnce() + Send + 'static) {
+        self.state.lock().rare().farewell = Some(Box::new(farewell));
+    }
+
     /// Adds one who wants to hear of its end; gives it back if there is nothing more to hear.
     pub(crate) fn watch(&self, watcher: Watcher) -> Result<usize, Watcher> {
         let mut state = self.state.lock();
@@ -321,7 +329,7 @@ impl Core {
         if state.phase != Phase::Alive {
             return None;
         }
-        state.rare.as_mut()?.crowd.as_mut().map(|crowd| look(crowd))
+        state.rare.as_mut()?.crowd.as_deref_mut().map(look)
     }
 
     /// Its children, oldest first.
@@ -395,7 +403,7 @@ impl dyn Process {
         };
         // The parent tells of the crash, together with what it does about it. About a member nothing is
         // ever done, so that nobody has to wait for it to say so: a storm of crashes queues nothing.
-        let report = if child.member { report.and_then(|report| report.not_restarted()) } else { report };
+        let report = if child.member { report.and_then(CrashReport::not_restarted) } else { report };
         let exit = Exit { pid: child.pid(), reason: reason.clone() };
         if heard
             && let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
@@ -428,14 +436,19 @@ impl dyn Process {
         table.remove(core.pid());
         let last_message = rare.as_ref().and_then(|rare| rare.last_message);
         event!("otp.process.stop", {}, { reason: reason.kind() });
-        let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
+        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
+        }
+        // A member gives up its place before anybody hears of its end: who waits for that finds room.
+        if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
+            Arc::clone(parent).child_ended(core, &reason, report.take());
         }
         if let Some(rare) = rare {
             rare.tell(core.pid(), &reason, table);
         }
         match &core.parent {
+            Some(_) if core.member => {}
             Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
         }
@@ -443,8 +456,12 @@ impl dyn Process {
 }
 
 impl Rare {
-    /// Tells those who watch, then those who are linked.
+    /// Bids farewell, tells those who watch, then those who are linked.
     fn tell(self, pid: Pid, reason: &ExitReason, table: &Table) {
+        if let Some(farewell) = self.farewell {
+            // What it drops is the user's, and no panic of that may keep the end from being told.
+            let _ = catch_unwind(AssertUnwindSafe(farewell));
+        }
         for (_, watcher) in self.watchers {
             watcher.tell(pid, reason);
         }

@@ -22,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod application;
 mod call;
 mod cast;
 mod cell;
@@ -42,8 +43,10 @@ mod signal;
 mod start;
 mod supervisor;
 mod table;
+mod task;
 mod timer;
 
+pub use application::{Application, BootFailure, Outcome, Running, StageStop};
 pub use call::{CALL_TIMEOUT, CallError, WaitsFor};
 pub use cast::CastError;
 pub use context::{Context, MonitorRef};
@@ -61,8 +64,9 @@ pub use simurgh_sync::mailbox::{Counts, Policy};
 pub use start::{INIT_TIMEOUT, MAILBOX_CAPACITY, Start, StartError, start, start_link};
 pub use supervisor::{
     AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, Children, ConfigError,
-    DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, Ready, Refusal, Restart, Shutdown, Strategy,
-    Supervisor, SupervisorError, SupervisorRef,
+    DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, NotRunning, PartitionSupervisor, Partitions,
+    Ready, Refusal, Restart, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
 pub use table::{ProcessInfo, count, info, list};
+pub use task::{ItemError, Task, TaskStream, TaskSupervisor, Tasks, task};
 pub use timer::TimerRef;

@@ -181,14 +181,12 @@ pub(crate) async fn begun_or_why<S: Server>(
     is_begun: port::Receiver<()>,
     label: Label,
 ) -> Result<ServerRef<S>, StartError> {
-    match is_begun.await {
-        Ok(()) => Ok(server),
-        Err(_) => {
-            let down = server.monitor().await;
-            let reason = server.reason().unwrap_or(down.reason);
-            Err(StartError { pid: server.pid(), label: label.to_string(), reason })
-        }
+    if is_begun.await.is_ok() {
+        return Ok(server);
     }
+    let down = server.monitor().await;
+    let reason = server.reason().unwrap_or(down.reason);
+    Err(StartError { pid: server.pid(), label: label.to_string(), reason })
 }
 
 impl<M> Served<M> {

@@ -96,8 +96,18 @@ impl SupervisorRef {
     /// # Errors
     /// If there is a child of this id, or it does not start: then it is forgotten.
     pub async fn start_child(&self, id: &str, child: impl IntoChild) -> Result<Pid, SupervisorError> {
+        self.start_child_within(PATIENCE, id, child).await
+    }
+
+    /// As [`SupervisorRef::start_child`], with a limit of one's own.
+    pub(crate) async fn start_child_within(
+        &self,
+        limit: Duration,
+        id: &str,
+        child: impl IntoChild,
+    ) -> Result<Pid, SupervisorError> {
         let spec = Box::new(child.into_child().named(id.into()));
-        let pid = self.process.call_within(PATIENCE, |reply| Message::Start(spec, reply)).await??;
+        let pid = self.process.call_within(limit, |reply| Message::Start(spec, reply)).await??;
         Ok(pid.ok_or(Refusal::Stopped)?)
     }
 
@@ -107,8 +117,18 @@ impl SupervisorRef {
     /// # Errors
     /// If there is no such child.
     pub async fn terminate_child(&self, id: &str) -> Result<(), SupervisorError> {
-        self.process.call_within(PATIENCE, |reply| Message::Terminate(id.into(), reply)).await??;
+        self.terminate_child_within(PATIENCE, id).await
+    }
+
+    /// As [`SupervisorRef::terminate_child`], with a limit of one's own.
+    pub(crate) async fn terminate_child_within(&self, limit: Duration, id: &str) -> Result<(), SupervisorError> {
+        self.process.call_within(limit, |reply| Message::Terminate(id.into(), reply)).await??;
         Ok(())
+    }
+
+    /// Kills it, and its children with it.
+    pub(crate) fn kill(&self) {
+        self.process.core.doom(ExitReason::Kill);
     }
 
     /// Starts a child that is stopped, or that waits for its delay, and waits until it is ready.
@@ -169,14 +189,12 @@ pub(super) async fn begun_or_why(
     is_begun: port::Receiver<()>,
     label: &Label,
 ) -> Result<SupervisorRef, StartError> {
-    match is_begun.await {
-        Ok(()) => Ok(supervisor),
-        Err(_) => {
-            let reason = supervisor.monitor().await.reason;
-            let reason = supervisor.reason().unwrap_or(reason);
-            Err(StartError { pid: supervisor.pid(), label: label.to_string(), reason })
-        }
+    if is_begun.await.is_ok() {
+        return Ok(supervisor);
     }
+    let reason = supervisor.monitor().await.reason;
+    let reason = supervisor.reason().unwrap_or(reason);
+    Err(StartError { pid: supervisor.pid(), label: label.to_string(), reason })
 }
 
 impl std::fmt::Debug for SupervisorRef {

@@ -20,7 +20,7 @@ use super::reference::{ChildInfo, Message};
 use super::spec::ChildSpec;
 use crate::cell::{Process, Served};
 use crate::crash::CrashReport;
-use crate::crowd::NoRoom;
+use crate::crowd::{Crowd, NoRoom};
 use crate::run::begin;
 use crate::signal::{Signal, Wish};
 use crate::timer::{TimerRef, Timers};
@@ -170,7 +170,7 @@ impl Shell {
             }
             Action::Forget { key } => {
                 self.specs.remove(&key);
-                self.me.core.crowd(|crowd| crowd.forget());
+                self.me.core.crowd(Crowd::forget);
             }
             Action::Arm { timer, after } => {
                 let armed = self.timers.add(after, timer);
@@ -279,7 +279,7 @@ impl Shell {
                 return None;
             }
         };
-        let room = if spec.is_some() { self.me.core.crowd(|crowd| crowd.keep()) } else { None };
+        let room = if spec.is_some() { self.me.core.crowd(Crowd::keep) } else { None };
         if let Some(Err(refused)) = room {
             reply.send(Err(match refused {
                 NoRoom::Full { limit } => Refusal::MaxChildren { limit },
@@ -296,7 +296,7 @@ impl Shell {
     fn answer(&mut self, request: Request, answer: Result<ChildKey, Refusal>) {
         let Some(asked) = self.requests.remove(&request) else { return };
         if asked.spec.is_some() {
-            self.me.core.crowd(|crowd| crowd.forget()); // it was not admitted
+            self.me.core.crowd(Crowd::forget); // it was not admitted
         }
         let pid = |key| self.lives.iter().find(|(_, life)| life.key == key).map(|(pid, _)| *pid);
         asked.reply.send(answer.map(pid));

@@ -8,6 +8,7 @@ use simurgh_runtime::{Instant, timeout};
 use super::Shell;
 use crate::ExitReason;
 use crate::cell::Process;
+use crate::crowd::Crowd;
 use crate::signal::Signal;
 use crate::supervisor::policy::Shutdown;
 
@@ -28,7 +29,7 @@ impl Shell {
     pub(super) fn ask_members(&mut self) {
         let Some(members) = self.members.as_mut().filter(|members| members.asked.is_none()) else { return };
         members.asked = Some(Instant::now());
-        self.me.core.crowd(|crowd| crowd.close());
+        self.me.core.crowd(Crowd::close);
         let reason = match members.how {
             Shutdown::Brutal => ExitReason::Kill,
             Shutdown::Timed(_) | Shutdown::Infinite => ExitReason::shutdown("its supervisor stops it"),
