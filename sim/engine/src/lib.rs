@@ -64,6 +64,7 @@ pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;
 pub use schedule::Decision;
+pub use simurgh_runtime::observe::Value;
 pub use sim::{Ended, Node, Sim};
 pub use simurgh_sim_macros::test;
 pub use tally::Tally;

@@ -399,7 +399,8 @@ impl dyn Process {
         Table::of(core.header.node()).remove(core.pid);
         let reason = core.reason().unwrap_or(ExitReason::Kill);
         let Rare { watchers, links, last_message, .. } = rare;
-        event!("otp.process.stop", {}, { reason: reason.kind() });
+        // The task at work may be another: the last child of a supervisor ends it too.
+        event!("otp.process.stop", {}, { process: core.pid.number(), reason: reason.kind() });
         let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
