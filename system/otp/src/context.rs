@@ -175,6 +175,7 @@ impl<S: Server> Context<S> {
         loop {
             match self.process.mailbox.poll_next(cx) {
                 Poll::Ready(Entry::Message(parcel)) if self.burst == BURST && planted!("otp.mailbox-overtakes") => {
+                    self.burst = 0;
                     drop(self.process.mailbox.try_send(parcel, None)); // puts back what its budget does not bear
                 }
                 Poll::Ready(Entry::Message(parcel)) => return Some(Next::Message(parcel.open())),
