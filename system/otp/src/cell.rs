@@ -435,7 +435,8 @@ impl dyn Process {
         let table = Table::of(core.header.node());
         table.remove(core.pid());
         let last_message = rare.as_ref().and_then(|rare| rare.last_message);
-        event!("otp.process.stop", {}, { reason: reason.kind() });
+        // The task at work may be another: the last child of a supervisor ends it too.
+        event!("otp.process.stop", {}, { process: core.pid().number(), reason: reason.kind() });
         let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));

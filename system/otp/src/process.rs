@@ -65,6 +65,7 @@ pub(crate) fn link_both(one: &dyn Process, other: &Core) {
     other.set_watched();
     if one.core().add_link(other.pid()) {
         other.add_link(one.pid());
+        event!("otp.link.set", {}, { process: one.pid().number(), other: other.pid().number() });
     } else {
         other.doom(one.core().reason().unwrap_or(ExitReason::NoProcess));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use simurgh_runtime::Label;
+use simurgh_runtime::{Label, planted};
 use simurgh_sync::mailbox::{Mailbox, Policy};
 use simurgh_sync::port;
 
@@ -191,6 +191,7 @@ pub(crate) async fn begun_or_why<S: Server>(
 
 impl<M> Served<M> {
     pub(crate) fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
+        let capacity = capacity + usize::from(planted!("otp.mailbox-off-by-one"));
         let resource = simurgh_runtime::sim::world(|world| world.new_resource()).unwrap_or(0);
         Self { core, mailbox: Mailbox::new(policy, capacity), key, waits_when_full: policy == Policy::Block, resource }
     }
