@@ -3,13 +3,12 @@
 use std::future::{pending, ready};
 use std::time::{Duration, Instant};
 
-use simurgh_otp::{self as otp, Context, Flow, InitError, Pid, Policy, Reply, Server, Start, Supervisor};
+use simurgh_otp::{
+    self as otp, Context, DynamicSupervisor, Flow, InitError, Pid, Policy, Reply, Server, Start, Supervisor,
+};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::{DONE, WARM, each, idle, restarts, spawned, unknown};
-
-/// Children of one supervisor, where many are supervised.
-const SIBLINGS: u64 = 1_000;
+use crate::{DONE, each, idle, restarts, spawned, unknown};
 
 struct Ask(u64, Reply<u64>);
 struct Tell(u64, u64);
@@ -84,15 +83,15 @@ async fn cast(count: u64, bound: usize) -> Vec<f64> {
 
 /// Each with a label of its own and a monitor.
 async fn supervised(count: u64) -> Vec<f64> {
-    let mut supervisors = Vec::new();
-    for _ in 0..(WARM + count).div_ceil(SIBLINGS) {
-        supervisors.push(Supervisor::one_for_one().start("supervisor").await.expect("a start"));
-    }
-    let start = |number: u64| {
-        let supervisor = &supervisors[(number / SIBLINGS) as usize];
+    let supervisor = DynamicSupervisor::limit(usize::MAX);
+    let children = supervisor.handle();
+    let _supervisor = supervisor.start("supervisor").await.expect("a start");
+    let start = |number| {
+        let children = &children;
         async move {
-            let child = supervisor.start_child(&format!("server {number}"), || Asked(0)).await.expect("a start");
-            (child, otp::monitor(child))
+            let child = children.start(("server", number), Asked(0)).await.expect("a start");
+            let monitor = child.monitor();
+            (child, monitor)
         }
     };
     idle(count, start).await
