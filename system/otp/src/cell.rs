@@ -20,7 +20,7 @@ use std::task::Waker;
 
 use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Header, JoinHandle, planted, sim};
+use simurgh_runtime::{Header, Instant, JoinHandle, planted, sim};
 use simurgh_sync::mailbox::{Counts, Mailbox};
 use simurgh_sync::port;
 use simurgh_telemetry::{Parcel, event};
@@ -29,7 +29,7 @@ use slab::Slab;
 use crate::crash::CrashReport;
 use crate::signal::{Exit, Signal};
 use crate::table::Table;
-use crate::{Down, ExitReason, Pid};
+use crate::{Down, ExitReason, Kind, Pid};
 
 /// What all processes have.
 pub(crate) struct Core {
@@ -37,6 +37,11 @@ pub(crate) struct Core {
     pub(crate) header: Arc<Header>,
     /// The supervisor that started it.
     pub(crate) parent: Option<Arc<dyn Process>>,
+    /// What it is, for operators.
+    pub(crate) kind: Kind,
+    /// What its task takes, in bytes.
+    pub(crate) task_bytes: u32,
+    pub(crate) since: Instant,
     task: OnceLock<JoinHandle<()>>,
     doomed: AtomicBool,
     /// Exits of linked processes come as messages.
@@ -58,12 +63,21 @@ struct State {
 }
 
 #[derive(Default)]
-struct Rare {
+pub(crate) struct Rare {
     watchers: Slab<Watcher>,
-    links: Vec<Pid>,
+    pub(crate) links: Vec<Pid>,
     children: HashMap<u64, Arc<dyn Process>>,
     /// The message at work when it ended.
-    last_message: Option<&'static str>,
+    pub(crate) last_message: Option<&'static str>,
+    /// What waited in its mailbox when it ended.
+    pub(crate) waiting: usize,
+}
+
+impl Rare {
+    /// How many monitor it.
+    pub(crate) fn monitors(&self) -> usize {
+        self.watchers.iter().filter(|(_, watcher)| watcher.caller().is_none()).count()
+    }
 }
 
 impl State {
@@ -98,8 +112,10 @@ pub(crate) trait Process: Any + Send + Sync {
     fn signal(&self, signal: Box<Signal>) -> Result<(), Box<Signal>>;
     /// What its mailbox has counted, if it has one.
     fn counts(&self) -> Option<Counts>;
-    /// Its mailbox takes no more, and what waits in it is dropped.
-    fn close(&self);
+    /// What its record takes, in bytes.
+    fn bytes(&self) -> usize;
+    /// Its mailbox takes no more, and what waits in it is dropped; tells how much that was.
+    fn close(&self) -> usize;
     /// For who knows the type.
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -134,7 +150,13 @@ impl Process for Plain {
         None
     }
 
-    fn close(&self) {}
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn close(&self) -> usize {
+        0
+    }
 
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
@@ -154,8 +176,12 @@ impl<M: Send + 'static> Process for Served<M> {
         Some(self.mailbox.counts())
     }
 
-    fn close(&self) {
-        drop(self.mailbox.close());
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn close(&self) -> usize {
+        self.mailbox.close().len()
     }
 
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -168,7 +194,10 @@ impl Core {
         Self {
             pid: Pid::of(&header),
             header,
+            kind: if parent.is_some() { Kind::Worker } else { Kind::Process },
             parent,
+            task_bytes: 0,
+            since: Instant::now(),
             task: OnceLock::new(),
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
@@ -336,8 +365,11 @@ impl dyn Process {
         if core.header.node().is_dead() {
             return; // nobody is left to tell
         }
-        self.close();
+        let waiting = self.close();
         let mut state = core.state.lock();
+        if waiting > 0 {
+            state.rare().waiting = waiting;
+        }
         state.phase = if state.rare.is_none() { Phase::Ended } else { Phase::Ending };
         let Some(rare) = &state.rare else {
             let watched = state.watched;
@@ -374,7 +406,7 @@ impl dyn Process {
         if let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
             && let Signal::ChildExit(_, Some(report)) = *signal
         {
-            report.tell();
+            report.decided("none: its supervisor has ended").tell();
         }
         if ending {
             self.finish();
@@ -398,9 +430,9 @@ impl dyn Process {
         let core = self.core();
         Table::of(core.header.node()).remove(core.pid);
         let reason = core.reason().unwrap_or(ExitReason::Kill);
-        let Rare { watchers, links, last_message, .. } = rare;
         event!("otp.process.stop", {}, { reason: reason.kind() });
-        let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
+        let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, &rare)));
+        let Rare { watchers, links, .. } = rare;
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
         }

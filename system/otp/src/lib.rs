@@ -28,10 +28,12 @@ mod cell;
 mod context;
 mod crash;
 mod exit;
+mod json;
 mod link;
 mod monitor;
 mod pid;
 mod process;
+mod recent;
 mod reply;
 mod run;
 mod served;
@@ -39,14 +41,17 @@ mod server;
 mod server_ref;
 mod signal;
 mod start;
+mod stuck;
 mod supervisor;
 mod table;
 mod timer;
 
+pub mod observer;
+
 pub use call::{CALL_TIMEOUT, CallError, WaitsFor};
 pub use cast::CastError;
 pub use context::{Context, MonitorRef};
-pub use crash::CrashReport;
+pub use crash::{CRASHES_MAX, CrashReport, crashes};
 pub use exit::{ExitReason, IntoExit};
 pub use link::{exit, link, unlink};
 pub use monitor::{Down, Monitor, monitor};
@@ -62,5 +67,5 @@ pub use supervisor::{
     AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, ConfigError, Intensity, IntoChild,
     IntoStart, Ready, Refusal, Restart, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
-pub use table::{ProcessInfo, count, info, list};
+pub use table::{Kind, ProcessInfo, count, info, list};
 pub use timer::TimerRef;

@@ -123,7 +123,9 @@ impl Spawn {
         let prepared = task::Builder::new().label(self.label).prepare();
         let header = Arc::clone(prepared.header());
         let watched = self.supervised || self.parent.is_some();
-        let process = Arc::new(make(Core::new(header, self.parent, watched)));
+        let mut core = Core::new(header, self.parent, watched);
+        core.task_bytes = size_of::<Body<B>>() as u32;
+        let process = Arc::new(make(core));
         let any: Arc<dyn Process> = Arc::clone(&process) as Arc<dyn Process>;
         Table::of(process.core().header.node()).insert(Arc::clone(&any));
         event!("otp.process.start", {}, {

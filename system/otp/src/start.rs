@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::cell::{Core, Process, Served};
 use crate::process::{Spawn, link_both, running};
-use crate::{ExitReason, Pid, Server, ServerRef, run};
+use crate::{ExitReason, Kind, Pid, Server, ServerRef, run};
 
 /// Messages that a mailbox holds unless told otherwise.
 pub const MAILBOX_CAPACITY: usize = 1_024;
@@ -168,8 +168,15 @@ impl<S: Server> Start<S> {
 }
 
 impl<M> Served<M> {
-    pub(crate) fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
+    pub(crate) fn new(mut core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
         let resource = simurgh_runtime::sim::world(|world| world.new_resource()).unwrap_or(0);
+        core.kind = Kind::Server;
         Self { core, mailbox: Mailbox::new(policy, capacity), key, waits_when_full: policy == Policy::Block, resource }
+    }
+
+    /// For operators, something else than a plain server.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.core.kind = kind;
+        self
     }
 }
