@@ -71,6 +71,8 @@ pub(crate) struct Rare {
     pub(crate) last_message: Option<&'static str>,
     /// What waited in its mailbox when it ended.
     pub(crate) waiting: usize,
+    /// The linked process whose exit ends it.
+    pub(crate) exit_of: Option<Pid>,
 }
 
 impl Rare {
@@ -239,6 +241,14 @@ impl Core {
         // Without this a process that waits would live until something else wakes it.
         if !planted!("otp.kill-forgotten") {
             self.abort_task();
+        }
+    }
+
+    /// The exit of `other`, to which it is linked, is about to end it.
+    pub(crate) fn note_exit_of(&self, other: Pid) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Alive && state.reason.is_none() {
+            state.rare().exit_of = Some(other);
         }
     }
 

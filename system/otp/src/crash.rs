@@ -50,6 +50,8 @@ pub struct CrashReport {
     pub last_message: Option<&'static str>,
     /// Why it ended.
     pub reason: ExitReason,
+    /// The linked process (or the sender of an exit) whose end ended it too, if that was it.
+    pub exit_of: Option<Pid>,
     /// Messages that it had handled.
     pub handled: u64,
     /// Messages and signals that waited in its mailbox, and were dropped.
@@ -89,6 +91,7 @@ impl CrashReport {
             path,
             last_message: rare.last_message,
             reason: reason.clone(),
+            exit_of: rare.exit_of,
             handled: core.handled.load(Ordering::Relaxed),
             waiting: rare.waiting,
             links: rare.links.len(),
@@ -120,6 +123,7 @@ impl CrashReport {
             });
             it.text("reason", self.reason.kind()).text("detail", &self.reason);
             it.text_or_null("location", self.location()).text_or_null("last_message", self.last_message);
+            it.text_or_null("exit_of", self.exit_of);
             it.number("handled", self.handled).number("waiting", self.waiting);
             it.number("links", self.links).number("monitors", self.monitors);
             it.number("age_ms", self.age.as_millis()).text_or_null("decision", self.decision.as_ref());

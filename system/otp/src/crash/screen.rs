@@ -30,6 +30,9 @@ impl fmt::Display for CrashReport {
         if let Some(location) = self.location() {
             row(f, "at", location)?;
         }
+        if let Some(other) = self.exit_of {
+            row(f, "by", &format!("the exit of {other}, to which it was linked"))?;
+        }
         let message = self.last_message.map_or_else(|| "none".to_owned(), short_name);
         row(f, "message", &message)?;
         row(f, "handled", &format!("{}, {} waited in its mailbox", self.handled, self.waiting))?;
@@ -73,8 +76,9 @@ fn rows(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
         // Escaped before it is counted: an escape takes more columns than what it stands for.
         let mut letters = OneLine(line).to_string().chars().take(TEXT * (ROWS_MAX + 1)).collect::<Vec<_>>();
         while letters.len() > TEXT {
-            let rest = letters.split_off(TEXT);
-            shown.push(letters.into_iter().collect());
+            let blank = letters[..TEXT].iter().rposition(|letter| *letter == ' ');
+            let rest = letters.split_off(blank.filter(|at| *at > TEXT / 2).map_or(TEXT, |at| at + 1));
+            shown.push(letters.into_iter().collect::<String>().trim_end().to_owned());
             letters = rest;
         }
         shown.push(letters.into_iter().collect());
