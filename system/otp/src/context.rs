@@ -203,10 +203,6 @@ impl<S: Server> Context<S> {
         self.suspended = suspended;
     }
 
-    pub(crate) fn process(&self) -> &Arc<Served<S::Message>> {
-        &self.process
-    }
-
     /// Gives back what can be had again.
     pub(crate) fn shrink(&mut self) {
         self.process.mailbox.shrink();

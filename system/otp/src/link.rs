@@ -80,6 +80,7 @@ pub(crate) fn deliver(process: &dyn Process, from: Pid, reason: &ExitReason) {
     if process.core().traps_exits.load(std::sync::atomic::Ordering::Relaxed) {
         let _ = process.signal(Box::new(Signal::Exit(Exit { pid: from, reason: reason.clone() })));
     } else if (*reason != ExitReason::Normal || planted!("otp.normal-exit-kills")) && !planted!("otp.link-forgotten") {
+        process.core().note_exit_of(from);
         process.core().doom(reason.clone());
     }
 }

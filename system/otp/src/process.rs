@@ -130,7 +130,7 @@ impl Spawn {
         P: Process,
         B: Future<Output: IntoExit> + Send + 'static,
     {
-        let (prepared, process) = self.prepare(make);
+        let (prepared, process) = self.prepare(make, size_of::<Body<B>>());
         if join_parent(&process).is_err() {
             process.core().doom(ExitReason::Kill); // its parent has ended
         }
@@ -149,17 +149,19 @@ impl Spawn {
         P: Process,
         B: Future<Output: IntoExit> + Send + 'static,
     {
-        let (prepared, process) = self.prepare(make);
+        let (prepared, process) = self.prepare(make, size_of::<Body<B>>());
         join_parent(&process)?;
         launch(prepared, &process, body, first);
         Ok(process)
     }
 
-    fn prepare<P: Process>(self, make: impl FnOnce(Core) -> P) -> (Prepared, Arc<P>) {
+    fn prepare<P: Process>(self, make: impl FnOnce(Core) -> P, task_bytes: usize) -> (Prepared, Arc<P>) {
         let prepared = task::Builder::new().label(self.label).prepare();
         let header = Arc::clone(prepared.header());
         let watched = self.supervised || self.parent.is_some();
-        let process = Arc::new(make(Core::new(header, self.parent, self.member, watched)));
+        let mut core = Core::new(header, self.parent, self.member, watched);
+        core.task_bytes = task_bytes as u32;
+        let process = Arc::new(make(core));
         (prepared, process)
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Shell {
     out: Vec<Action>,
     /// Crashes that wait for what is decided about them.
     crashes: Vec<(Run, Box<CrashReport>)>,
+    /// Decisions about lives that have not ended yet: those that overran their shutdown.
+    overruns: HashMap<Run, String>,
     begun: Option<port::Sender<()>>,
     /// Of a dynamic supervisor: the children that were not started here.
     members: Option<Members>,
@@ -87,6 +89,7 @@ impl Shell {
             next_request: 0,
             out: Vec::new(),
             crashes: Vec::new(),
+            overruns: HashMap::default(),
             begun,
             members: None,
         }
@@ -165,8 +168,9 @@ impl Shell {
         }
         self.out = out;
         // What nothing was decided about: a child that was being stopped.
-        for (_, crash) in self.crashes.drain(..) {
-            crash.decided("it was being stopped").tell();
+        for (run, crash) in self.crashes.drain(..) {
+            let overrun = self.overruns.get(&run).map(String::as_str);
+            crash.decided(overrun.unwrap_or("none: it was being stopped")).tell();
         }
         over
     }
@@ -249,11 +253,13 @@ impl Shell {
                 event!("otp.child.exit", {}, {
                     supervisor: self.me.core.pid().number(), process: exit.pid.number(), reason: reason.kind(),
                 });
-                self.step(if ready {
+                let over = self.step(if ready {
                     Input::Exited { key, run, reason }
                 } else {
                     Input::StartFailed { key, run, reason }
-                })
+                });
+                self.overruns.remove(&run);
+                over
             }
             Signal::Ready(pid) => {
                 let life = self.lives.get_mut(&pid)?;
@@ -347,6 +353,8 @@ impl Shell {
         if let Some(place) = place {
             let (_, crash) = self.crashes.swap_remove(place);
             crash.decided(&decision).tell();
+        } else if matches!(report.decision, Decision::Overran(_)) {
+            self.overruns.insert(report.run, decision);
         }
     }
 }
