@@ -8,14 +8,14 @@
 //! ```
 //!
 //! A process is told to end by dooming it: its future is dropped at its next await. When the future
-//! is gone, with all that it held, the children that a supervisor may leave behind are killed, and
+//! is gone, with all that it held, its names are free again, the children that a supervisor may leave behind are killed, and
 //! only when the last of them has ended is the end of the process itself told: whoever hears of it,
 //! a parent that starts it anew for one, finds nothing left over.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 
 use simurgh_runtime::collections::HashMap;
@@ -62,6 +62,8 @@ struct Rare {
     watchers: Slab<Watcher>,
     links: Vec<Pid>,
     children: HashMap<u64, Arc<dyn Process>>,
+    /// The registries that know it. Weak: a registry holds its processes.
+    names: Vec<Weak<dyn Names>>,
     /// The message at work when it ended.
     last_message: Option<&'static str>,
 }
@@ -102,6 +104,12 @@ pub(crate) trait Process: Any + Send + Sync {
     fn close(&self);
     /// For who knows the type.
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// What knows processes by names, and forgets those that end.
+pub(crate) trait Names: Send + Sync {
+    /// This process ends: from when this returns on it is not to be found any more.
+    fn forget(&self, pid: Pid);
 }
 
 /// A process without a mailbox.
@@ -287,6 +295,19 @@ impl Core {
         self.state.lock().rare.as_ref().map_or_else(Vec::new, |rare| rare.links.clone())
     }
 
+    /// A registry that has to hear of its end before anybody else; false if it has ended, or is about to.
+    pub(crate) fn add_names(&self, names: &Weak<dyn Names>) -> bool {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Alive || state.reason.is_some() {
+            return false;
+        }
+        let known = &mut state.rare().names;
+        if !known.iter().any(|known| known.ptr_eq(names)) {
+            known.push(Weak::clone(names));
+        }
+        true
+    }
+
     /// Adds a child; false if this process has ended.
     pub(crate) fn add_child(&self, child: Arc<dyn Process>) -> bool {
         let mut state = self.state.lock();
@@ -339,14 +360,17 @@ impl dyn Process {
         self.close();
         let mut state = core.state.lock();
         state.phase = if state.rare.is_none() { Phase::Ended } else { Phase::Ending };
-        let Some(rare) = &state.rare else {
+        let Some(rare) = &mut state.rare else {
             let watched = state.watched;
             drop(state);
             return self.tell(Rare::default(), watched);
         };
         let callers: Vec<Waker> = rare.watchers.iter().filter_map(|(_, watcher)| watcher.caller()).collect();
         let orphans: Vec<_> = rare.children.values().cloned().collect();
+        let names = if planted!("registry.stale-name") { Vec::new() } else { std::mem::take(&mut rare.names) };
         drop(state);
+        // Before anybody hears of the end: who starts it anew finds its name free.
+        forget(&names, core.pid);
         callers.into_iter().for_each(Waker::wake);
         if orphans.is_empty() || planted!("otp.orphans-live") {
             return self.finish();
@@ -398,7 +422,7 @@ impl dyn Process {
         let core = self.core();
         Table::of(core.header.node()).remove(core.pid);
         let reason = core.reason().unwrap_or(ExitReason::Kill);
-        let Rare { watchers, links, last_message, .. } = rare;
+        let Rare { watchers, links, last_message, names, .. } = rare;
         event!("otp.process.stop", {}, { reason: reason.kind() });
         let report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
         if let (ExitReason::Panic(report), false) = (&reason, watched) {
@@ -418,7 +442,16 @@ impl dyn Process {
             Some(parent) => Arc::clone(parent).child_ended(core.pid, &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
         }
+        if planted!("registry.stale-name") && Header::with(|header| header.is_some()) {
+            // As a registry does that is a process itself, and monitors those that it knows.
+            let pid = core.pid;
+            drop(simurgh_runtime::spawn(async move { forget(&names, pid) }));
+        }
     }
+}
+
+fn forget(names: &[Weak<dyn Names>], pid: Pid) {
+    names.iter().filter_map(Weak::upgrade).for_each(|names| names.forget(pid));
 }
 
 impl Watcher {

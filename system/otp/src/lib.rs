@@ -32,6 +32,7 @@ mod link;
 mod monitor;
 mod pid;
 mod process;
+mod registry;
 mod reply;
 mod run;
 mod served;
@@ -52,6 +53,10 @@ pub use link::{exit, link, unlink};
 pub use monitor::{Down, Monitor, monitor};
 pub use pid::{ParsePidError, Pid};
 pub use process::{Spawn, is_alive, kill, self_pid, set_label, spawn, spawn_link, spawn_monitor};
+pub use registry::{
+    Change, Entry, Key, Keys, ListenerRef, Name, Named, RegisterError, Registry, Stored, Via, named, names, register,
+    unregister, whereis,
+};
 pub use reply::Reply;
 pub use server::{Flow, Info, InitError, Server};
 pub use server_ref::ServerRef;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use crate::cell::{Core, Process, Served};
 use crate::process::{Spawn, link_both, running};
-use crate::{ExitReason, Pid, Server, ServerRef, run};
+use crate::registry::names_of;
+use crate::{ExitReason, Key, Name, Pid, RegisterError, Registry, Server, ServerRef, Stored, run};
 
 /// Messages that a mailbox holds unless told otherwise.
 pub const MAILBOX_CAPACITY: usize = 1_024;
@@ -82,7 +83,11 @@ pub(crate) struct Options<M> {
     pub(crate) key: Option<fn(&M) -> Option<u64>>,
     pub(crate) init_timeout: Duration,
     pub(crate) link: bool,
+    pub(crate) names: Vec<Enlist>,
 }
+
+/// Registers a process that is about to begin.
+pub(crate) type Enlist = Box<dyn FnOnce(&Arc<dyn Process>) -> Result<(), RegisterError> + Send>;
 
 impl<S: Server> Start<S> {
     /// A server with a mailbox of 1,024 messages whose senders wait when it is full.
@@ -94,6 +99,7 @@ impl<S: Server> Start<S> {
             key: None,
             init_timeout: INIT_TIMEOUT,
             link: false,
+            names: Vec::new(),
         };
         Self { server, options }
     }
@@ -122,10 +128,46 @@ impl<S: Server> Start<S> {
         self
     }
 
+    /// Registers it by a name of its node, before its init runs: see [`named`](crate::named). If another
+    /// process has the name, the start fails, and says who.
+    ///
+    /// ```
+    /// use simurgh_otp::{self as otp, Context, Flow, Server, Start, Supervisor};
+    /// # use simurgh_runtime::DurationExt;
+    ///
+    /// struct Mailer;
+    /// # impl Server for Mailer {
+    /// #     type Message = ();
+    /// #     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Flow { Flow::Continue }
+    /// # }
+    ///
+    /// simurgh_runtime::run("doc", async {
+    ///     let mailer = || Start::new("mailer", Mailer).name("mailer");
+    ///     let root = Supervisor::one_for_one().child("mailer", mailer).start("root").await.unwrap();
+    ///     let error = mailer().start().await.unwrap_err(); // the name is taken
+    ///     let owner = otp::whereis("mailer").unwrap();
+    ///     assert!(error.to_string().contains(&format!("taken by {owner}")));
+    ///     root.stop(5.secs()).await;
+    /// });
+    /// ```
+    pub fn name(mut self, name: impl Into<Name>) -> Self {
+        let name = name.into();
+        self.options.names.push(Box::new(move |process| names_of(&**process).enlist(process, &name, ())));
+        self
+    }
+
+    /// Registers it in a registry, before its init runs, as [`Start::name`] does. May be said more than
+    /// once.
+    pub fn register<K: Key, V: Stored>(mut self, registry: &Registry<K, V>, key: impl Into<K>, value: V) -> Self {
+        let (registry, key) = (registry.clone(), key.into());
+        self.options.names.push(Box::new(move |process| registry.enlist(process, &key, value)));
+        self
+    }
+
     /// Starts it and waits until its init is done.
     ///
     /// # Errors
-    /// If its init fails or takes too long.
+    /// If a name is taken, or its init fails or takes too long.
     ///
     /// # Panics
     /// Outside of a task of a node, or, if it is to be linked, of a process.
@@ -161,9 +203,23 @@ impl<S: Server> Start<S> {
         let make = |core| Served::new(core, options.policy, options.capacity, options.key);
         spawn.spawn_with(
             make,
-            |process| run::run(server, Arc::clone(process), options.init_timeout, begun),
+            |process| {
+                enlist(options.names, process);
+                run::run(server, Arc::clone(process), options.init_timeout, begun)
+            },
             |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
         )
+    }
+}
+
+/// Registers a process that has not begun; one whose name is taken never does.
+fn enlist<M: Send + 'static>(names: Vec<Enlist>, process: &Arc<Served<M>>) {
+    if names.is_empty() {
+        return;
+    }
+    let any = Arc::clone(process) as Arc<dyn Process>;
+    if let Err(error) = names.into_iter().try_for_each(|enlist| enlist(&any)) {
+        process.core.doom(ExitReason::error(error));
     }
 }
 

@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{Label, Node, Slot};
 use simurgh_sync::mailbox::Counts;
 
-use crate::Pid;
 use crate::cell::Process;
+use crate::{Name, Pid, Registry};
 
 const SHARDS: usize = 16;
 
 /// All processes of a node. Sharded, so that spawns on several threads seldom meet.
 pub(crate) struct Table {
     shards: [Shard; SHARDS],
+    /// The node's own registry of names.
+    names: OnceLock<Registry<Name>>,
 }
 
 type Shard = Mutex<HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>>;
@@ -42,11 +44,15 @@ impl Hasher for Spread {
 
 impl Table {
     fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()) }
+        Self { shards: std::array::from_fn(|_| Mutex::default()), names: OnceLock::new() }
     }
 
     pub(crate) fn of(node: &Node) -> &Table {
         node.slot(Slot::Processes, Table::new)
+    }
+
+    pub(crate) fn names(&self) -> &Registry<Name> {
+        self.names.get_or_init(|| Registry::unique("names"))
     }
 
     fn shard(&self, number: u64) -> &Shard {

@@ -1,6 +1,7 @@
 //! A map in parts: those who write to different keys seldom meet, and those who read do not wait for
 //! each other.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::sync::PoisonError;
@@ -22,7 +23,7 @@ impl<K: Hash + Eq, V, S: BuildHasher + Clone> Shards<K, V, S> {
         Self { parts: (0..parts.max(1).next_power_of_two()).map(|_| part()).collect(), hasher }
     }
 
-    fn part(&self, key: &K) -> &RwLock<HashMap<K, V, S>> {
+    fn part<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V, S>> {
         // The map inside takes the low bits of the same hash for the place and the top seven as a
         // tag: the part takes bits from between.
         let hash = self.hasher.hash_one(key) >> 32;
@@ -31,13 +32,21 @@ impl<K: Hash + Eq, V, S: BuildHasher + Clone> Shards<K, V, S> {
 
     /// Calls `f` with the value of `key`, if there is one.
     #[inline]
-    pub fn get<R>(&self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
+    pub fn get<Q, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         self.part(key).read().unwrap_or_else(PoisonError::into_inner).get(key).map(f)
     }
 
     /// Calls `f` with the part that `key` belongs to, for a change that must be one step.
     #[inline]
-    pub fn change<R>(&self, key: &K, f: impl FnOnce(&mut HashMap<K, V, S>) -> R) -> R {
+    pub fn change<Q, R>(&self, key: &Q, f: impl FnOnce(&mut HashMap<K, V, S>) -> R) -> R
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         f(&mut self.part(key).write().unwrap_or_else(PoisonError::into_inner))
     }
 
