@@ -2,9 +2,10 @@
 //! each other.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
 use std::sync::PoisonError;
+
+use hashbrown::HashMap;
 
 use crate::atomics::RwLock;
 
@@ -24,10 +25,14 @@ impl<K: Hash + Eq, V, S: BuildHasher + Clone> Shards<K, V, S> {
     }
 
     fn part<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V, S>> {
+        self.part_of(self.hasher.hash_one(key))
+    }
+
+    #[inline]
+    fn part_of(&self, hash: u64) -> &RwLock<HashMap<K, V, S>> {
         // The map inside takes the low bits of the same hash for the place and the top seven as a
         // tag: the part takes bits from between.
-        let hash = self.hasher.hash_one(key) >> 32;
-        &self.parts[hash as usize & (self.parts.len() - 1)]
+        &self.parts[(hash >> 32) as usize & (self.parts.len() - 1)]
     }
 
     /// Calls `f` with the value of `key`, if there is one.
@@ -37,7 +42,10 @@ impl<K: Hash + Eq, V, S: BuildHasher + Clone> Shards<K, V, S> {
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.part(key).read().unwrap_or_else(PoisonError::into_inner).get(key).map(f)
+        // One hash for the part and for the place in it: that is most of what a look costs.
+        let hash = self.hasher.hash_one(key);
+        let part = self.part_of(hash).read().unwrap_or_else(PoisonError::into_inner);
+        part.raw_entry().from_hash(hash, |known| known.borrow() == key).map(|(_, value)| f(value))
     }
 
     /// Calls `f` with the part that `key` belongs to, for a change that must be one step.

@@ -18,11 +18,9 @@ use crate::{CALL_TIMEOUT, CallError, CastError, ExitReason, Monitor, Pid, Reply}
 ///
 /// simurgh_runtime::run("doc", async {
 ///     let (pid, doubler) = otp::spawn_with_inbox("doubler", |mut inbox: Inbox<(u32, Reply<u32>)>| async move {
-///         loop {
-///             let (number, reply) = inbox.receive().await;
+///         while let (number @ 1.., reply) = inbox.receive().await {
 ///             reply.send(number * 2);
 ///         }
-///         # #[allow(unreachable_code)] ()
 ///     });
 ///     assert_eq!(doubler.call(|reply| (21, reply)).await, Ok(42));
 ///     otp::kill(pid);
