@@ -150,18 +150,18 @@ impl<K: Key, V: Stored> Registry<K, V> {
     /// # Errors
     /// [`RegisterError`]: another has the key (or the process itself, of a unique key), the process is
     /// about to end, or who asks is none.
-    pub fn register(&self, key: impl Into<K>, value: V) -> Result<(), RegisterError> {
+    pub fn register(&self, key: K, value: V) -> Result<(), RegisterError> {
         let me = running().ok_or(RegisterError::NotAProcess)?;
-        self.enlist(&me, &key.into(), value)
+        self.enlist(&me, &key, value)
     }
 
     /// Registers a process of this node.
     ///
     /// # Errors
     /// As [`Registry::register`].
-    pub fn register_for(&self, pid: Pid, key: impl Into<K>, value: V) -> Result<(), RegisterError> {
+    pub fn register_for(&self, pid: Pid, key: K, value: V) -> Result<(), RegisterError> {
         let process = find(pid).ok_or(RegisterError::Ended { pid })?;
-        self.enlist(&process, &key.into(), value)
+        self.enlist(&process, &key, value)
     }
 
     pub(crate) fn enlist(&self, process: &Arc<dyn Process>, key: &K, value: V) -> Result<(), RegisterError> {
@@ -258,7 +258,7 @@ impl<K: Key, V: Stored> Registry<K, V> {
     /// # }
     /// simurgh_runtime::run("doc", async {
     ///     let rooms: Registry<u32> = Registry::unique("rooms");
-    ///     let room = Start::new("room", Room).register(&rooms, 17_u32, ()).start().await.unwrap();
+    ///     let room = Start::new("room", Room).register(&rooms, 17, ()).start().await.unwrap();
     ///     assert_eq!(rooms.server::<Room, _>(&17), Some(room));
     /// });
     /// ```
@@ -273,8 +273,8 @@ impl<K: Key, V: Stored> Registry<K, V> {
     }
 
     /// The server of this key, whoever that is at each use: see [`Via`].
-    pub fn via<S: Server>(&self, key: impl Into<K>) -> Via<S, K, V> {
-        Via::new(self.clone(), key.into())
+    pub fn via<S: Server>(&self, key: K) -> Via<S, K, V> {
+        Via::new(self.clone(), key)
     }
 
     /// Calls `tell` with all entries of a key, if there is one; no lock is held meanwhile. What it gives
@@ -362,7 +362,7 @@ impl<K: Key, V: Stored> Registry<K, V> {
     ///     let log = otp::start("log", Log(Vec::new())).await.unwrap();
     ///     rooms.notify(&log, Change::clone);
     ///     let (keeper, end) = otp::spawn_monitor("keeper", std::future::pending::<()>());
-    ///     rooms.register_for(keeper, 1_u32, ()).unwrap();
+    ///     rooms.register_for(keeper, 1, ()).unwrap();
     ///     otp::kill(keeper);
     ///     end.await;
     ///     let changes = log.visit(|log| log.0.clone()).await.unwrap();

@@ -158,8 +158,8 @@ impl<S: Server> Start<S> {
 
     /// Registers it in a registry, before its init runs, as [`Start::name`] does. May be said more than
     /// once.
-    pub fn register<K: Key, V: Stored>(mut self, registry: &Registry<K, V>, key: impl Into<K>, value: V) -> Self {
-        let (registry, key) = (registry.clone(), key.into());
+    pub fn register<K: Key, V: Stored>(mut self, registry: &Registry<K, V>, key: K, value: V) -> Self {
+        let registry = registry.clone();
         self.options.names.push(Box::new(move |process| registry.enlist(process, &key, value)));
         self
     }

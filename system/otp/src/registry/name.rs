@@ -36,7 +36,7 @@ pub struct Name(Arc<str>);
 /// # Panics
 /// Outside of a task of a node.
 pub fn register(name: impl Into<Name>) -> Result<(), RegisterError> {
-    names().register(name, ())
+    names().register(name.into(), ())
 }
 
 /// Gives back a name of the running process; false if it has not got it.

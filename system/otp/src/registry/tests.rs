@@ -33,7 +33,7 @@ impl Server for Counter {
 #[test]
 fn a_unique_key_has_one_owner_whom_a_refusal_names() {
     run("test", async {
-        let registry: Registry<String, u8> = Registry::unique("rooms");
+        let registry: Registry<&str, u8> = Registry::unique("rooms");
         let ((one, one_end), (two, _two_end)) = (sleeper(), sleeper());
         registry.register_for(one, "blue", 1).unwrap();
         for late in [one, two] {
@@ -57,7 +57,7 @@ fn a_unique_key_has_one_owner_whom_a_refusal_names() {
 struct Late(Registry<Name>, Arc<Mutex<Option<RegisterError>>>);
 impl Drop for Late {
     fn drop(&mut self) {
-        *self.1.lock() = self.0.register("last words", ()).err();
+        *self.1.lock() = self.0.register("last words".into(), ()).err();
     }
 }
 #[test]
@@ -66,9 +66,9 @@ fn who_has_ended_or_is_about_to_or_is_no_process_is_not_registered() {
         let names = names();
         let (pid, monitor) = sleeper();
         crate::kill(pid);
-        assert_eq!(names.register_for(pid, "late", ()), Err(RegisterError::Ended { pid }));
+        assert_eq!(names.register_for(pid, "late".into(), ()), Err(RegisterError::Ended { pid }));
         monitor.await;
-        assert_eq!(names.register_for(pid, "late", ()), Err(RegisterError::Ended { pid }));
+        assert_eq!(names.register_for(pid, "late".into(), ()), Err(RegisterError::Ended { pid }));
         assert_eq!(register("nobody"), Err(RegisterError::NotAProcess));
 
         let said = Arc::new(Mutex::new(None));
