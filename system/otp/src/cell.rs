@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A process is told to end by dooming it: its future is dropped at its next await. When the future
-//! is gone, with all that it held, its names are free again, the children that a supervisor may leave behind are killed, and
-//! only when the last of them has ended is the end of the process itself told: whoever hears of it,
-//! a parent that starts it anew for one, finds nothing left over.
+//! is gone, with all that it held, its names are free again and the children that a supervisor may
+//! leave behind are killed; only when the last of them has ended is the end of the process itself told:
+//! whoever hears of it, a parent that starts it anew for one, finds nothing left over.
 
 use std::any::Any;
 use std::fmt;

@@ -152,7 +152,7 @@ impl<K: Key, V: Stored> Registry<K, V> {
     /// about to end, or who asks is none.
     pub fn register(&self, key: K, value: V) -> Result<(), RegisterError> {
         let me = running().ok_or(RegisterError::NotAProcess)?;
-        self.enlist(&me, &key, value)
+        self.enlist(&me, key, value)
     }
 
     /// Registers a process of this node.
@@ -161,10 +161,10 @@ impl<K: Key, V: Stored> Registry<K, V> {
     /// As [`Registry::register`].
     pub fn register_for(&self, pid: Pid, key: K, value: V) -> Result<(), RegisterError> {
         let process = find(pid).ok_or(RegisterError::Ended { pid })?;
-        self.enlist(&process, &key, value)
+        self.enlist(&process, key, value)
     }
 
-    pub(crate) fn enlist(&self, process: &Arc<dyn Process>, key: &K, value: V) -> Result<(), RegisterError> {
+    pub(crate) fn enlist(&self, process: &Arc<dyn Process>, key: K, value: V) -> Result<(), RegisterError> {
         self.inner.insert(process, key, value)
     }
 

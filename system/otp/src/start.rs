@@ -152,7 +152,7 @@ impl<S: Server> Start<S> {
     /// ```
     pub fn name(mut self, name: impl Into<Name>) -> Self {
         let name = name.into();
-        self.options.names.push(Box::new(move |process| names_of(&**process).enlist(process, &name, ())));
+        self.options.names.push(Box::new(move |process| names_of(&**process).enlist(process, name, ())));
         self
     }
 
@@ -160,7 +160,7 @@ impl<S: Server> Start<S> {
     /// once.
     pub fn register<K: Key, V: Stored>(mut self, registry: &Registry<K, V>, key: K, value: V) -> Self {
         let registry = registry.clone();
-        self.options.names.push(Box::new(move |process| registry.enlist(process, &key, value)));
+        self.options.names.push(Box::new(move |process| registry.enlist(process, key, value)));
         self
     }
 

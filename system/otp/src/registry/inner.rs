@@ -52,16 +52,17 @@ impl<K: Key, V: Stored> Inner<K, V> {
         }
     }
 
-    pub(super) fn insert(self: &Arc<Self>, process: &Arc<dyn Process>, key: &K, value: V) -> Result<(), RegisterError> {
+    pub(super) fn insert(self: &Arc<Self>, process: &Arc<dyn Process>, key: K, value: V) -> Result<(), RegisterError> {
         let pid = process.pid();
         if (pid.node(), pid.incarnation()) != self.node {
             return Err(RegisterError::OtherNode { registry: Arc::clone(&self.name), pid });
         }
         let weak = Arc::downgrade(self) as Weak<dyn Names>;
-        let mut offered = Some((key.clone(), Held { pid, process: Arc::clone(process), value }));
-        let mut owned_key = Some(key.clone());
-        let done = self.held.change(key, |part| {
-            let holders = part.get_mut(key);
+        let look = key.clone();
+        let mut offered = Some((key, Held { pid, process: Arc::clone(process), value }));
+        let mut owned_key = Some(look.clone());
+        let done = self.held.change(&look, |part| {
+            let holders = part.get_mut(&look);
             if let (Keys::Unique, Some(holder)) = (self.keys, holders.as_ref().and_then(|holders| holders.first()))
                 && !planted!("registry.two-owners")
             {
@@ -72,7 +73,7 @@ impl<K: Key, V: Stored> Inner<K, V> {
                     return Err(Refusal::Ended);
                 }
                 let owned = owners.entry(pid).or_insert_with(|| HashSet::with_hasher(self.hasher));
-                if !owned.contains(key) {
+                if !owned.contains(&look) {
                     owned.extend(owned_key.take());
                 }
                 Ok(())
@@ -91,12 +92,12 @@ impl<K: Key, V: Stored> Inner<K, V> {
         });
         match done {
             Ok(()) => {
-                self.told_registered(key, pid);
+                self.told_registered(&look, pid);
                 Ok(())
             }
             Err(Refusal::Ended) => Err(RegisterError::Ended { pid }),
             Err(Refusal::Taken(pid)) => {
-                let (registry, key) = (Arc::clone(&self.name), format!("{key:?}"));
+                let (registry, key) = (Arc::clone(&self.name), format!("{look:?}"));
                 Err(RegisterError::AlreadyRegistered { registry, key, pid })
             }
         }
