@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -61,6 +62,12 @@ pub enum CallError {
         /// The caller and server.
         pid: Pid,
     },
+    /// Nobody has the name that was called.
+    #[error("no server that takes this call is registered as {name}; it may be about to start again")]
+    NotRegistered {
+        /// The name.
+        name: Arc<str>,
+    },
 }
 
 impl CallError {
@@ -72,13 +79,14 @@ impl CallError {
             Self::Overloaded { .. } => "otp.call.overloaded",
             Self::NoReply { .. } => "otp.call.no_reply",
             Self::ToSelf { .. } => "otp.call.to_self",
+            Self::NotRegistered { .. } => "otp.call.not_registered",
         }
     }
 
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Died { .. } | Self::Overloaded { .. } => 503,
+            Self::Died { .. } | Self::Overloaded { .. } | Self::NotRegistered { .. } => 503,
             Self::TimedOut { .. } => 504,
             Self::NoReply { .. } | Self::ToSelf { .. } => 500,
         }

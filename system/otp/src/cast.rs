@@ -1,6 +1,7 @@
 //! Why a message was not taken.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{ExitReason, Pid};
 
@@ -24,13 +25,20 @@ pub enum CastError<M> {
         /// What was to be sent.
         message: M,
     },
+    /// Nobody has the name that it was sent to.
+    NotRegistered {
+        /// The name.
+        name: Arc<str>,
+        /// What was to be sent.
+        message: M,
+    },
 }
 
 impl<M> CastError<M> {
     /// What was to be sent.
     pub fn into_message(self) -> M {
         match self {
-            Self::Full { message, .. } | Self::Dead { message, .. } => message,
+            Self::Full { message, .. } | Self::Dead { message, .. } | Self::NotRegistered { message, .. } => message,
         }
     }
 
@@ -39,6 +47,7 @@ impl<M> CastError<M> {
         match self {
             Self::Full { .. } => "otp.cast.full",
             Self::Dead { .. } => "otp.cast.dead",
+            Self::NotRegistered { .. } => "otp.cast.not_registered",
         }
     }
 }
@@ -48,6 +57,9 @@ impl<M> fmt::Display for CastError<M> {
         match self {
             Self::Full { pid, .. } => write!(f, "the mailbox of {pid} is full; the message comes back with this error"),
             Self::Dead { pid, reason, .. } => write!(f, "{pid} has ended ({reason}) and takes no message"),
+            Self::NotRegistered { name, .. } => {
+                write!(f, "no server that takes this message is registered as {name}; it may be about to start again")
+            }
         }
     }
 }

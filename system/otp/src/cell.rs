@@ -8,15 +8,15 @@
 //! ```
 //!
 //! A process is told to end by dooming it: its future is dropped at its next await. When the future
-//! is gone, with all that it held, the children that a supervisor may leave behind are killed, and
-//! only when the last of them has ended is the end of the process itself told: whoever hears of it,
-//! a parent that starts it anew for one, finds nothing left over.
+//! is gone, with all that it held, its names are free again and the children that a supervisor may
+//! leave behind are killed; only when the last of them has ended is the end of the process itself told:
+//! whoever hears of it, a parent that starts it anew for one, finds nothing left over.
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -76,6 +76,8 @@ pub(crate) struct Rare {
     crowd: Option<Box<Crowd>>,
     /// What it leaves behind: done when it is gone, before anybody hears of that.
     farewell: Option<Box<dyn FnOnce() + Send>>,
+    /// The registries that know it. Weak: a registry holds its processes.
+    names: Vec<Weak<dyn Names>>,
     /// The message at work when it ended.
     pub(crate) last_message: Option<&'static str>,
     /// What waited in its mailbox when it ended.
@@ -131,6 +133,12 @@ pub(crate) trait Process: Any + Send + Sync {
     fn close(&self) -> usize;
     /// For who knows the type.
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+/// What knows processes by names, and forgets those that end.
+pub(crate) trait Names: Send + Sync {
+    /// This process ends: from when this returns on it is not to be found any more.
+    fn forget(&self, pid: Pid);
 }
 
 /// A process without a mailbox.
@@ -352,6 +360,19 @@ impl Core {
         self.state.lock().rare.as_ref().map_or_else(Vec::new, |rare| rare.links.clone())
     }
 
+    /// A registry that has to hear of its end before anybody else; false if it has ended, or is about to.
+    pub(crate) fn add_names(&self, names: &Weak<dyn Names>) -> bool {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Alive || state.reason.is_some() {
+            return false;
+        }
+        let known = &mut state.rare().names;
+        if !known.iter().any(|known| known.ptr_eq(names)) {
+            known.push(Weak::clone(names));
+        }
+        true
+    }
+
     /// Adds a child, if this process has not ended and its crowd, if the child is to be a member, has
     /// room: under one lock, so that a limit holds whoever comes at the same time.
     pub(crate) fn add_child(&self, child: Arc<dyn Process>) -> Result<(), NoRoom> {
@@ -422,14 +443,17 @@ impl dyn Process {
             state.rare().waiting = waiting;
         }
         state.phase = if state.rare.is_none() { Phase::Ended } else { Phase::Ending };
-        let Some(rare) = &state.rare else {
+        let Some(rare) = &mut state.rare else {
             let watched = state.watched;
             drop(state);
             return self.tell(reason, None, watched);
         };
         let callers: Vec<Waker> = rare.watchers.iter().filter_map(|(_, watcher)| watcher.caller()).collect();
         let orphans: Vec<_> = rare.children.values().cloned().collect();
+        let names = if planted!("registry.stale-name") { Vec::new() } else { std::mem::take(&mut rare.names) };
         drop(state);
+        // Before anybody hears of the end: who starts it anew finds its name free.
+        forget(&names, core.pid());
         callers.into_iter().for_each(Waker::wake);
         if orphans.is_empty() || planted!("otp.orphans-live") {
             return self.finish();
@@ -487,7 +511,7 @@ impl dyn Process {
     }
 
     /// Tells everybody of the end.
-    fn tell(self: Arc<Self>, reason: ExitReason, rare: Option<Box<Rare>>, watched: bool) {
+    fn tell(self: Arc<Self>, reason: ExitReason, mut rare: Option<Box<Rare>>, watched: bool) {
         let core = self.core();
         let table = Table::of(core.header.node());
         table.remove(core.pid());
@@ -501,6 +525,7 @@ impl dyn Process {
         if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
             Arc::clone(parent).child_ended(core, &reason, report.take());
         }
+        let late_names = rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.names));
         if let Some(rare) = rare {
             rare.tell(core.pid(), &reason, table);
         }
@@ -508,6 +533,11 @@ impl dyn Process {
             Some(_) if core.member => {}
             Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
+        }
+        if planted!("registry.stale-name") && Header::with(|header| header.is_some()) {
+            // As a registry does that is a process itself, and monitors those that it knows.
+            let pid = core.pid();
+            drop(simurgh_runtime::spawn(async move { forget(&late_names, pid) }));
         }
     }
 }
@@ -529,6 +559,10 @@ impl Rare {
             }
         }
     }
+}
+
+fn forget(names: &[Weak<dyn Names>], pid: Pid) {
+    names.iter().filter_map(Weak::upgrade).for_each(|names| names.forget(pid));
 }
 
 impl Watcher {

@@ -18,7 +18,8 @@
 //! How the parts meet: a process is a task of a node; its [`Pid`] is the node's number and the
 //! task's; the node's table finds it by that. When it ends, for whatever reason, it is taken out of
 //! the table, and each [`Monitor`] gets one [`Down`], after everything that the process did.
-//! Mailboxes, links, servers and supervisors stand on this floor and come next.
+//! Mailboxes, links, servers and supervisors stand on this floor and come next. A [`Registry`] finds
+//! processes by key, and an [`Inbox`] is for a plain process that receives.
 
 #![forbid(unsafe_code)]
 
@@ -30,12 +31,15 @@ mod context;
 mod crash;
 mod crowd;
 mod exit;
+mod inbox;
 mod json;
 mod link;
 mod monitor;
 mod pid;
 mod process;
 mod recent;
+mod registry;
+mod remote;
 mod reply;
 mod run;
 mod served;
@@ -43,6 +47,7 @@ mod server;
 mod server_ref;
 mod signal;
 mod start;
+mod state;
 mod stuck;
 mod supervisor;
 mod table;
@@ -57,16 +62,25 @@ pub use cast::CastError;
 pub use context::{Context, MonitorRef};
 pub use crash::{CRASHES_MAX, CrashReport, crashes};
 pub use exit::{ExitReason, IntoExit};
+pub use inbox::{
+    Inbox, InboxCounts, InboxRef, Mark, ReceiveError, STASH_CAPACITY, spawn_with_inbox, spawn_with_inbox_of,
+};
 pub use link::{exit, link, unlink};
 pub use monitor::{Down, Monitor, monitor};
 pub use pid::{ParsePidError, Pid};
 pub use process::{Spawn, is_alive, kill, self_pid, set_label, spawn, spawn_link, spawn_monitor};
+pub use registry::{
+    Change, Entry, Key, Keys, ListenerRef, Name, Named, RegisterError, Registry, Stored, Via, named, names, register,
+    unregister, whereis,
+};
+pub use remote::{Remote, RemoteError};
 pub use reply::Reply;
 pub use server::{Flow, Info, InitError, Server};
 pub use server_ref::ServerRef;
 pub use signal::Exit;
 pub use simurgh_sync::mailbox::{Counts, Policy};
 pub use start::{INIT_TIMEOUT, MAILBOX_CAPACITY, Start, StartError, start, start_link};
+pub use state::{StateError, VersionedState};
 pub use supervisor::{
     AutoShutdown, Backoff, BootError, ChildCount, ChildInfo, ChildSpec, ChildState, Children, ConfigError,
     DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, NotRunning, PartitionSupervisor, Partitions,

@@ -35,6 +35,9 @@ pub(crate) fn run<S: Server>(
         if process.resource != 0 {
             sim::world(|world| world.hold(process.resource));
         }
+        if let Some(reason) = process.core.reason() {
+            return reason; // told to end before it began: its name is taken, or its parent has ended
+        }
         if let Err(reason) = within(init_timeout, server.init(&mut cx)).await {
             return reason;
         }

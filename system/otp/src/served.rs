@@ -38,6 +38,7 @@ impl<M: Send + 'static> Served<M> {
             Ok(()) => answer.await,
             Err(CastError::Dead { reason, .. }) => Err(CallError::Died { pid, reason }),
             Err(CastError::Full { .. }) => Err(CallError::Overloaded { pid }),
+            Err(CastError::NotRegistered { name, .. }) => Err(CallError::NotRegistered { name }),
         }
     }
 

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use crate::cell::{Core, Process, Served};
 use crate::crowd::NoRoom;
 use crate::process::{Spawn, link_both, running};
-use crate::{ExitReason, Kind, Pid, Server, ServerRef, run};
+use crate::registry::names_of;
+use crate::{ExitReason, Key, Kind, Name, Pid, RegisterError, Registry, Server, ServerRef, Stored, run};
 
 /// Messages that a mailbox holds unless told otherwise.
 pub const MAILBOX_CAPACITY: usize = 1_024;
@@ -84,7 +85,11 @@ pub(crate) struct Options<M> {
     pub(crate) key: Option<fn(&M) -> Option<u64>>,
     pub(crate) init_timeout: Duration,
     pub(crate) link: bool,
+    pub(crate) names: Vec<Enlist>,
 }
+
+/// Registers a process that is about to begin.
+pub(crate) type Enlist = Box<dyn FnOnce(&Arc<dyn Process>) -> Result<(), RegisterError> + Send>;
 
 impl<S: Server> Start<S> {
     /// A server with a mailbox of 1,024 messages whose senders wait when it is full.
@@ -96,6 +101,7 @@ impl<S: Server> Start<S> {
             key: None,
             init_timeout: INIT_TIMEOUT,
             link: false,
+            names: Vec::new(),
         };
         Self { server, options }
     }
@@ -124,10 +130,46 @@ impl<S: Server> Start<S> {
         self
     }
 
+    /// Registers it by a name of its node, before its init runs: see [`named`](crate::named). If another
+    /// process has the name, the start fails, and says who.
+    ///
+    /// ```
+    /// use simurgh_otp::{self as otp, Context, Flow, Server, Start, Supervisor};
+    /// # use simurgh_runtime::DurationExt;
+    ///
+    /// struct Mailer;
+    /// # impl Server for Mailer {
+    /// #     type Message = ();
+    /// #     async fn handle(&mut self, (): (), _: &mut Context<Self>) -> Flow { Flow::Continue }
+    /// # }
+    ///
+    /// simurgh_runtime::run("doc", async {
+    ///     let mailer = || Start::new("mailer", Mailer).name("mailer");
+    ///     let root = Supervisor::one_for_one().child("mailer", mailer).start("root").await.unwrap();
+    ///     let error = mailer().start().await.unwrap_err(); // the name is taken
+    ///     let owner = otp::whereis("mailer").unwrap();
+    ///     assert!(error.to_string().contains(&format!("taken by {owner}")));
+    ///     root.stop(5.secs()).await;
+    /// });
+    /// ```
+    pub fn name(mut self, name: impl Into<Name>) -> Self {
+        let name = name.into();
+        self.options.names.push(Box::new(move |process| names_of(&**process).enlist(process, name, ())));
+        self
+    }
+
+    /// Registers it in a registry, before its init runs, as [`Start::name`] does. May be said more than
+    /// once.
+    pub fn register<K: Key, V: Stored>(mut self, registry: &Registry<K, V>, key: K, value: V) -> Self {
+        let registry = registry.clone();
+        self.options.names.push(Box::new(move |process| registry.enlist(process, key, value)));
+        self
+    }
+
     /// Starts it and waits until its init is done.
     ///
     /// # Errors
-    /// If its init fails or takes too long.
+    /// If a name is taken, or its init fails or takes too long.
     ///
     /// # Panics
     /// Outside of a task of a node, or, if it is to be linked, of a process.
@@ -155,7 +197,10 @@ impl<S: Server> Start<S> {
         let make = |core| Served::new(core, options.policy, options.capacity, options.key);
         spawn.spawn_with(
             make,
-            |process| run::run(server, Arc::clone(process), options.init_timeout, begun),
+            |process| {
+                enlist(options.names, process);
+                run::run(server, Arc::clone(process), options.init_timeout, begun)
+            },
             |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
         )
     }
@@ -170,7 +215,10 @@ impl<S: Server> Start<S> {
         let make = |core| Served::new(core, options.policy, options.capacity, options.key);
         Spawn::new(options.label).member_of(crowd).try_spawn_with(
             make,
-            |process| run::run(server, Arc::clone(process), options.init_timeout, begun),
+            |process| {
+                enlist(options.names, process);
+                run::run(server, Arc::clone(process), options.init_timeout, begun)
+            },
             |_| (),
         )
     }
@@ -188,6 +236,17 @@ pub(crate) async fn begun_or_why<S: Server>(
     let down = server.monitor().await;
     let reason = server.reason().unwrap_or(down.reason);
     Err(StartError { pid: server.pid(), label: label.to_string(), reason })
+}
+
+/// Registers a process that has not begun; one whose name is taken never does.
+fn enlist<M: Send + 'static>(names: Vec<Enlist>, process: &Arc<Served<M>>) {
+    if names.is_empty() {
+        return;
+    }
+    let any = Arc::clone(process) as Arc<dyn Process>;
+    if let Err(error) = names.into_iter().try_for_each(|enlist| enlist(&any)) {
+        process.core.doom(ExitReason::error(error));
+    }
 }
 
 impl<M> Served<M> {

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use simurgh_runtime::sync::Mutex;
@@ -12,7 +12,7 @@ use simurgh_sync::mailbox::Counts;
 
 use crate::cell::Process;
 use crate::recent::Recent;
-use crate::{Pid, Strategy, stuck};
+use crate::{Name, Pid, Registry, Strategy, stuck};
 
 const SHARDS: usize = 16;
 
@@ -20,6 +20,8 @@ const SHARDS: usize = 16;
 pub(crate) struct Table {
     shards: [Shard; SHARDS],
     pub(crate) recent: Recent,
+    /// The node's own registry of names.
+    names: OnceLock<Registry<Name>>,
 }
 
 type Shard = Mutex<HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>>;
@@ -46,11 +48,15 @@ impl Hasher for Spread {
 impl Table {
     fn new(node: &Node) -> Self {
         stuck::tell_of(node);
-        Self { shards: std::array::from_fn(|_| Mutex::default()), recent: Recent::default() }
+        Self { shards: std::array::from_fn(|_| Mutex::default()), recent: Recent::default(), names: OnceLock::new() }
     }
 
     pub(crate) fn of(node: &Node) -> &Table {
         node.slot(Slot::Processes, || Table::new(node))
+    }
+
+    pub(crate) fn names(&self) -> &Registry<Name> {
+        self.names.get_or_init(|| Registry::unique("names"))
     }
 
     fn shard(&self, number: u64) -> &Shard {

@@ -1,9 +1,11 @@
 //! A map in parts: those who write to different keys seldom meet, and those who read do not wait for
 //! each other.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::sync::PoisonError;
+
+use hashbrown::HashMap;
 
 use crate::atomics::RwLock;
 
@@ -22,22 +24,37 @@ impl<K: Hash + Eq, V, S: BuildHasher + Clone> Shards<K, V, S> {
         Self { parts: (0..parts.max(1).next_power_of_two()).map(|_| part()).collect(), hasher }
     }
 
-    fn part(&self, key: &K) -> &RwLock<HashMap<K, V, S>> {
+    fn part<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V, S>> {
+        self.part_of(self.hasher.hash_one(key))
+    }
+
+    #[inline]
+    fn part_of(&self, hash: u64) -> &RwLock<HashMap<K, V, S>> {
         // The map inside takes the low bits of the same hash for the place and the top seven as a
         // tag: the part takes bits from between.
-        let hash = self.hasher.hash_one(key) >> 32;
-        &self.parts[hash as usize & (self.parts.len() - 1)]
+        &self.parts[(hash >> 32) as usize & (self.parts.len() - 1)]
     }
 
     /// Calls `f` with the value of `key`, if there is one.
     #[inline]
-    pub fn get<R>(&self, key: &K, f: impl FnOnce(&V) -> R) -> Option<R> {
-        self.part(key).read().unwrap_or_else(PoisonError::into_inner).get(key).map(f)
+    pub fn get<Q, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        // One hash for the part and for the place in it: that is most of what a look costs.
+        let hash = self.hasher.hash_one(key);
+        let part = self.part_of(hash).read().unwrap_or_else(PoisonError::into_inner);
+        part.raw_entry().from_hash(hash, |known| known.borrow() == key).map(|(_, value)| f(value))
     }
 
     /// Calls `f` with the part that `key` belongs to, for a change that must be one step.
     #[inline]
-    pub fn change<R>(&self, key: &K, f: impl FnOnce(&mut HashMap<K, V, S>) -> R) -> R {
+    pub fn change<Q, R>(&self, key: &Q, f: impl FnOnce(&mut HashMap<K, V, S>) -> R) -> R
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
         f(&mut self.part(key).write().unwrap_or_else(PoisonError::into_inner))
     }
 
