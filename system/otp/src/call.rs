@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use simurgh_runtime::time::Sleep;
-use simurgh_runtime::{Header, planted, sim, sleep};
+use simurgh_runtime::{Header, Instant, planted, sim, sleep};
 use simurgh_sync::port;
 use tokio::task::coop;
 
@@ -20,6 +20,9 @@ use crate::{ExitReason, Pid};
 
 /// How long a call or a cast waits unless told otherwise.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a panic may take from the reply that it drops to the end of its process.
+const UNWINDING: Duration = Duration::from_secs(1);
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -188,12 +191,17 @@ impl<T> Future for Answer<'_, T> {
             if let Some(reason) = core.reason() {
                 return Poll::Ready(Err(CallError::Died { pid, reason }));
             }
-            match cause {
-                unanswered::SHED => return Poll::Ready(Err(CallError::Overloaded { pid })),
-                // The panic is on its way to whoever catches it, on another thread: the end is near.
-                unanswered::PANIC => *this.port = None,
-                _ => return Poll::Ready(Err(CallError::NoReply { pid })),
+            if cause == unanswered::SHED {
+                return Poll::Ready(Err(CallError::Overloaded { pid }));
             }
+            if unanswered::panicked(cause) != Some(pid.number()) {
+                return Poll::Ready(Err(CallError::NoReply { pid }));
+            }
+            // The panic is on its way to whoever catches it, on another thread: the end is near, unless
+            // the server itself catches it.
+            *this.port = None;
+            let deadline = this.sleep.deadline().min(Instant::now() + UNWINDING);
+            this.sleep.as_mut().reset(deadline);
         }
         match this.watch {
             None if !planted!("otp.call-forgets-the-dead") => match core.watch(Watcher::Caller(cx.waker().clone())) {
@@ -215,6 +223,9 @@ impl<T> Future for Answer<'_, T> {
         }
         drop(coop);
         ready!(this.sleep.as_mut().poll(cx));
+        if this.port.is_none() {
+            return Poll::Ready(Err(CallError::NoReply { pid }));
+        }
         let caller = Header::with(|header| header.map(Pid::of));
         let cycle = WaitsFor::from(caller, core);
         Poll::Ready(Err(CallError::TimedOut { pid, after: *this.limit, cycle }))
