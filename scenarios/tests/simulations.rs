@@ -66,6 +66,41 @@ async fn every_crash_order_of_a_tree(sim: Sim) -> Outcome {
     Ok(())
 }
 
+/// The reply is lost in a panic that the server survives: the caller cannot know, and does not wait out its limit.
+#[simurgh_sim::test(seeds = 20)]
+async fn a_panic_that_a_server_catches_does_not_hold_its_caller(sim: Sim) -> Outcome {
+    use simurgh::otp::{CallError, Context, Flow, Reply, Server};
+    use simurgh::prelude::{ExitReason, Instant, otp as processes};
+
+    struct Careful;
+    impl Server for Careful {
+        type Message = Reply<()>;
+
+        async fn handle(&mut self, reply: Reply<()>, _: &mut Context<Self>) -> Flow {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+                let _reply = reply;
+                panic!("as planned");
+            }));
+            assert!(caught.is_err());
+            Flow::Continue
+        }
+    }
+
+    let node = sim.node("node", || async {
+        let careful = processes::start("careful", Careful).await.map_err(|error| error.to_string())?;
+        let began = Instant::now();
+        let answer = careful.call(|reply| reply).await;
+        assert!(matches!(answer, Err(CallError::NoReply { .. })), "{answer:?}");
+        assert!(began.elapsed() < std::time::Duration::from_millis(1_100));
+        assert_eq!(careful.stop(std::time::Duration::from_secs(1)).await, ExitReason::Normal);
+        Ok::<(), String>(())
+    });
+    match node.ended().await {
+        simurgh_sim::Exit::Finished => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
 #[test]
 fn a_circle_of_calls_is_named_with_both_labels() {
     let simulation = simulation("verdict/call-cycle");
