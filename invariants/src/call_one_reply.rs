@@ -60,7 +60,9 @@ impl Invariant for CallOneReplyOrError {
                 let server = number(seen, "process");
                 let ids: Vec<u64> =
                     calls.open.iter().filter(|(_, call)| call.server == server).map(|(id, _)| *id).collect();
-                ids.into_iter().for_each(|id| calls.hurry(id, seen.at.0));
+                for id in ids {
+                    calls.hurry(id, seen.at.0);
+                }
             }
             _ => {}
         }

@@ -39,6 +39,19 @@ fn run_counts_effects_and_a_planted_bug_ends_with_its_replay() {
 }
 
 #[test]
+fn what_a_simulation_covers_is_printed_over_all_seeds() {
+    let output = sim(&["run", "tree/crash-orders", "--seeds", "2"]);
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    for line in ["  360/360 orders", "  0 orphans", "  0 double starts", "  0 lost replies without an error"] {
+        assert!(text.lines().any(|known| known == line), "{line}:\n{text}");
+    }
+    let points = text.lines().find_map(|line| line.trim().strip_suffix(" await points of start and stop"));
+    let (covered, of) = points.and_then(|points| points.split_once('/')).unwrap();
+    assert!(covered == of && covered.parse::<u64>().unwrap() > 0, "{text}");
+}
+
+#[test]
 fn every_seed_repeats() {
     let output = sim(&["determinism", "--seeds", "30"]);
     assert!(output.status.success() && text(&output).contains("PASS"), "{}", text(&output));

@@ -22,12 +22,124 @@ async fn otp_monitors(sim: Sim) -> Outcome {
     otp::monitors::monitors(sim).await
 }
 
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_links(sim: Sim) -> Outcome {
+    otp::links::links(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_restarts(sim: Sim) -> Outcome {
+    otp::restarts::restarts(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_calls(sim: Sim) -> Outcome {
+    otp::calls::calls(sim).await
+}
+
+#[simurgh_sim::test(seeds = 50)]
+async fn otp_mailboxes(sim: Sim) -> Outcome {
+    otp::mailboxes::mailboxes(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_timers(sim: Sim) -> Outcome {
+    otp::timers::timers(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_boot(sim: Sim) -> Outcome {
+    otp::boot::boot(sim).await
+}
+
+/// Each seed runs all 360 orders, and a crash at each await point.
+#[simurgh_sim::test(seeds = 5)]
+async fn every_crash_order_of_a_tree(sim: Sim) -> Outcome {
+    otp::tree::crash_orders(sim).await?;
+    assert_eq!(sim.tally().covered("orders"), (360, 360));
+    let (covered, of) = sim.tally().covered("await points of start and stop");
+    assert!(covered == of && of > 100, "{covered} of {of}");
+    for never in ["orphans", "double starts", "lost replies without an error"] {
+        assert_eq!(sim.tally().counted(never), 0, "{never}");
+    }
+    assert!(sim.tally().counted("calls while children crashed") > 1_000);
+    Ok(())
+}
+
+/// The reply is lost in a panic that the server survives: the caller cannot know, and does not wait out its limit.
+#[simurgh_sim::test(seeds = 20)]
+async fn a_panic_that_a_server_catches_does_not_hold_its_caller(sim: Sim) -> Outcome {
+    use simurgh::otp::{CallError, Context, Flow, Reply, Server};
+    use simurgh::prelude::{ExitReason, Instant, otp as processes};
+
+    struct Careful;
+    impl Server for Careful {
+        type Message = Reply<()>;
+
+        async fn handle(&mut self, reply: Reply<()>, _: &mut Context<Self>) -> Flow {
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+                let _reply = reply;
+                panic!("as planned");
+            }));
+            assert!(caught.is_err());
+            Flow::Continue
+        }
+    }
+
+    let node = sim.node("node", || async {
+        let careful = processes::start("careful", Careful).await.map_err(|error| error.to_string())?;
+        let began = Instant::now();
+        let answer = careful.call(|reply| reply).await;
+        assert!(matches!(answer, Err(CallError::NoReply { .. })), "{answer:?}");
+        assert!(began.elapsed() < std::time::Duration::from_millis(1_100));
+        assert_eq!(careful.stop(std::time::Duration::from_secs(1)).await, ExitReason::Normal);
+        Ok::<(), String>(())
+    });
+    match node.ended().await {
+        simurgh_sim::Exit::Finished => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
 #[test]
-fn a_forgotten_kill_is_found() {
-    let simulation = simulation("otp/monitors");
-    let planted = Some("otp.kill-forgotten".to_owned());
-    let report = run_once(&RunConfig { planted, ..RunConfig::new(0, Profile::nasty()) }, simulation.body());
-    assert_eq!(report.failure.as_ref().map(Verdict::invariant), Some("monitor.down_once"), "{:?}", report.failure);
+fn a_circle_of_calls_is_named_with_both_labels() {
+    let simulation = simulation("verdict/call-cycle");
+    for seed in 0..20 {
+        let report = run_once(&RunConfig::new(seed, simulation.own_profile().clone()), simulation.body());
+        let Some(Verdict::WaitCycle(circle)) = &report.failure else { panic!("seed {seed}: {:?}", report.failure) };
+        for part in ["(books)", "(accounts)", "waits for an answer, held by"] {
+            assert!(circle.contains(part), "seed {seed}: {circle}");
+        }
+    }
+}
+
+#[test]
+fn each_planted_bug_of_the_process_layer_is_found_by_its_invariant() {
+    for (name, bug, invariant) in [
+        ("otp/monitors", "otp.kill-forgotten", "monitor.down_once"),
+        ("otp/links", "otp.link-forgotten", "link.exit_propagates"),
+        ("otp/links", "otp.normal-exit-kills", "link.exit_propagates"),
+        ("otp/links", "otp.stale-down", "monitor.down_once"),
+        ("otp/restarts", "supervisor.double-start", "supervisor.no_double_start"),
+        ("otp/restarts", "supervisor.intensity-off-by-one", "supervisor.intensity_respected"),
+        ("otp/restarts", "supervisor.lost-restart", "supervisor.restarts"),
+        ("otp/restarts", "supervisor.order-not-reversed", "supervisor.order"),
+        ("otp/restarts", "supervisor.delay-cut-short", "timer.never_early"),
+        ("otp/restarts", "otp.orphans-live", "supervisor.no_orphans"),
+        ("otp/boot", "supervisor.forgets-rollback", "supervisor.no_orphans"),
+        ("otp/boot", "otp.shutdown-ignored", "supervisor.stop_bounded"),
+        ("otp/calls", "otp.call-forgets-the-dead", "call.one_reply_or_error"),
+        ("otp/calls", "otp.reply-forgotten", "call.one_reply_or_error"),
+        ("otp/mailboxes", "otp.mailbox-off-by-one", "mailbox.bounded"),
+        ("otp/mailboxes", "otp.block-loses", "mailbox.bounded"),
+        ("otp/mailboxes", "otp.shed-unsaid", "mailbox.bounded"),
+        ("otp/mailboxes", "otp.mailbox-overtakes", "mailbox.fifo_per_sender"),
+        ("otp/timers", "otp.timer-early", "timer.never_early"),
+    ] {
+        let simulation = simulation(name);
+        let found = find(&simulation, bug, simulation.own_profile(), 0..300);
+        assert_eq!(found.as_ref().map(Verdict::invariant), Some(invariant), "{name}, {bug}: {found:?}");
+    }
 }
 
 fn bank() -> Vec<Entry> {
@@ -60,8 +172,7 @@ fn every_seed_of_the_bank_stays_mended() {
 }
 
 /// The first of `seeds` that finds the bug, and how.
-fn find(bug: &str, profile: &Profile, seeds: std::ops::Range<u64>) -> Option<Verdict> {
-    let simulation = simulation("echo/chaos");
+fn find(simulation: &Simulation, bug: &str, profile: &Profile, seeds: std::ops::Range<u64>) -> Option<Verdict> {
     seeds.into_iter().find_map(|seed| {
         let config = RunConfig { planted: Some(bug.to_owned()), ..RunConfig::new(seed, profile.clone()) };
         run_once(&config, simulation.body()).failure
@@ -80,9 +191,10 @@ fn each_planted_bug_is_found_by_its_invariant_and_missed_without_faults() {
         ("echo.kills-a-neighbour", "echo.no_bystander_hurt"),
     ];
     assert_eq!(expected.map(|(bug, _)| bug), echo::PLANTED);
+    let chaos = simulation("echo/chaos");
     for (bug, invariant) in expected {
-        let found = find(bug, &Profile::nasty(), 0..1000);
+        let found = find(&chaos, bug, &Profile::nasty(), 0..1000);
         assert_eq!(found.as_ref().map(Verdict::invariant), Some(invariant), "{bug}: {found:?}");
-        assert_eq!(find(bug, &Profile::calm(), 0..3), None, "{bug} is found without faults");
+        assert_eq!(find(&chaos, bug, &Profile::calm(), 0..3), None, "{bug} is found without faults");
     }
 }

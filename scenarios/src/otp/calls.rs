@@ -16,9 +16,10 @@ use super::{nothing_left, on_a_node, schedules, watch_tree};
 const CALLERS: u64 = 12;
 const CALLS: u64 = 15;
 /// Servers with mailboxes of every kind that bears a flood.
-const DESKS: [(&str, Policy, usize); 4] = [
+const DESKS: [(&str, Policy, usize); 5] = [
     ("patient", Policy::Block, 2),
     ("forgetful", Policy::ShedOldest, 2),
+    ("deaf", Policy::ShedNewest, 2),
     ("strict", Policy::Fail, 2),
     ("roomy", Policy::Block, 1_024),
 ];
@@ -124,13 +125,15 @@ enum How {
     HandedOn,
     /// Another process answers, if it is not killed before.
     Lost,
+    /// Another process panics with the reply in its hands.
+    Ruined,
     Forgotten,
     Panic,
     Stop,
 }
 
 impl How {
-    const ALL: [How; 10] = [
+    const ALL: [How; 11] = [
         How::AtOnce,
         How::AtOnce,
         How::AtOnce,
@@ -138,6 +141,7 @@ impl How {
         How::Slowly,
         How::HandedOn,
         How::Lost,
+        How::Ruined,
         How::Forgotten,
         How::Panic,
         How::Stop,
@@ -171,6 +175,15 @@ impl Server for Desk {
                 });
                 yield_now().await;
                 otp::kill(clerk);
+            }
+            How::Ruined => {
+                let clerk = Spawn::new("clerk").supervised();
+                let _ = clerk.spawn::<()>(async move {
+                    let _reply = reply;
+                    sleep(short()).await;
+                    event!("call.dropped", {}, { id: id });
+                    panic!("as planned");
+                });
             }
             How::Forgotten => {
                 event!("call.dropped", {}, { id: id });

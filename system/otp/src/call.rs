@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use simurgh_runtime::time::Limit;
-use simurgh_runtime::{Header, planted, sim};
+use simurgh_runtime::{Header, Instant, planted, sim};
 use simurgh_sync::port;
 use tokio::task::coop;
 
@@ -21,6 +21,9 @@ use crate::{ExitReason, Pid};
 
 /// How long a call or a cast waits unless told otherwise.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a panic may take from the reply that it drops to the end of its process.
+const UNWINDING: Duration = Duration::from_secs(1);
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -195,11 +198,17 @@ impl<T> Future for Answer<'_, T> {
             if let Some(reason) = core.reason() {
                 return Poll::Ready(Err(CallError::Died { pid, reason }));
             }
-            match cause {
-                unanswered::SHED => return Poll::Ready(Err(CallError::Overloaded { pid })),
-                // The panic is on its way to whoever catches it, on another thread: the end is near.
-                unanswered::PANIC => *this.port = None,
-                _ => return Poll::Ready(Err(CallError::NoReply { pid })),
+            if cause == unanswered::SHED {
+                return Poll::Ready(Err(CallError::Overloaded { pid }));
+            }
+            if unanswered::panicked(cause) != Some(pid.number()) {
+                return Poll::Ready(Err(CallError::NoReply { pid }));
+            }
+            // The panic is on its way to whoever catches it, on another thread: the end is near, unless
+            // the server itself catches it.
+            *this.port = None;
+            if this.limit.deadline() > Instant::now() + UNWINDING {
+                *this.limit = Limit::new(UNWINDING);
             }
         }
         match this.watch {
@@ -222,6 +231,9 @@ impl<T> Future for Answer<'_, T> {
         }
         drop(coop);
         ready!(this.limit.poll_over(cx));
+        if this.port.is_none() {
+            return Poll::Ready(Err(CallError::NoReply { pid }));
+        }
         let caller = Header::with(|header| header.map(Pid::of));
         let cycle = WaitsFor::from(caller, core);
         Poll::Ready(Err(CallError::TimedOut { pid, after: *this.after, cycle }))

@@ -37,15 +37,12 @@ pub fn link(other: Pid) {
         process.core().set_watched();
         process.core().add_link(me.pid())
     });
-    match linked {
-        Some(_) => {
-            me.core().add_link(other);
-            event!("otp.link.set", {}, { process: me.pid().number(), other: other.number() });
-        }
-        None => {
-            event!("otp.link.dead", {}, { process: me.pid().number(), other: other.number() });
-            deliver(&*me, other, &ExitReason::NoProcess);
-        }
+    if linked.is_some() {
+        me.core().add_link(other);
+        event!("otp.link.set", {}, { process: me.pid().number(), other: other.number() });
+    } else {
+        event!("otp.link.dead", {}, { process: me.pid().number(), other: other.number() });
+        deliver(&*me, other, &ExitReason::NoProcess);
     }
 }
 

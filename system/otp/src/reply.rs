@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use simurgh_runtime::planted;
+use simurgh_runtime::{Header, planted};
 use simurgh_sync::port::{self, Dropped};
 
 /// Why a reply was dropped unanswered.
@@ -12,10 +12,19 @@ pub(crate) mod unanswered {
 
     /// The server forgot it, or ended: the caller finds out which.
     pub(crate) const FORGOTTEN: Dropped = Dropped(0);
-    /// A panic unwound past it: the server is about to end.
-    pub(crate) const PANIC: Dropped = Dropped(1);
     /// Its message was shed by a full mailbox.
-    pub(crate) const SHED: Dropped = Dropped(2);
+    pub(crate) const SHED: Dropped = Dropped(1);
+    const PANIC: u64 = 2;
+
+    /// A panic of this task unwound past it: it is about to end.
+    pub(crate) fn panic(number: u64) -> Dropped {
+        Dropped(PANIC + number)
+    }
+
+    /// The task that panicked, if one did: the server, or whom it handed the reply to.
+    pub(crate) fn panicked(why: Dropped) -> Option<u64> {
+        why.0.checked_sub(PANIC)
+    }
 }
 
 thread_local! {
@@ -65,7 +74,7 @@ fn why() -> Dropped {
     if SHEDDING.try_with(Cell::get).unwrap_or(false) {
         unanswered::SHED
     } else if std::thread::panicking() {
-        unanswered::PANIC
+        unanswered::panic(Header::with(|header| header.map_or(0, Header::number)))
     } else {
         unanswered::FORGOTTEN
     }

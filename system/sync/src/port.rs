@@ -32,7 +32,7 @@ const GONE: u8 = 3;
 /// Why no value comes: the sender left. The number is the sender's own to choose
 /// ([`Sender::leave`]); 0 if it was just dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dropped(pub u8);
+pub struct Dropped(pub u64);
 
 struct Port<T> {
     state: AtomicU8,
