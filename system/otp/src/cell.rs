@@ -357,7 +357,7 @@ impl dyn Process {
     }
 
     /// Its future is gone, and with it all that it held.
-    pub(crate) fn end(self: Arc<Self>, reason: ExitReason) {
+    pub(crate) fn end(self: Arc<Self>, reason: &ExitReason) {
         let core = self.core();
         if core.header.node().is_dead() {
             return; // nobody is left to tell
@@ -426,30 +426,30 @@ impl dyn Process {
         let reason = state.reason.clone().unwrap_or(ExitReason::Kill);
         let (rare, watched) = (state.rare.take(), state.watched);
         drop(state);
-        self.tell(reason, rare, watched);
+        self.tell(&reason, rare, watched);
     }
 
     /// Tells everybody of the end.
-    fn tell(self: Arc<Self>, reason: ExitReason, rare: Option<Box<Rare>>, watched: bool) {
+    fn tell(self: Arc<Self>, reason: &ExitReason, rare: Option<Box<Rare>>, watched: bool) {
         let core = self.core();
         let table = Table::of(core.header.node());
         table.remove(core.pid());
         let last_message = rare.as_ref().and_then(|rare| rare.last_message);
         event!("otp.process.stop", {}, { reason: reason.kind() });
-        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, last_message)));
-        if let (ExitReason::Panic(report), false) = (&reason, watched) {
+        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, reason, last_message)));
+        if let (ExitReason::Panic(report), false) = (reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
         }
         // A member gives up its place before anybody hears of its end: who waits for that finds room.
         if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
-            Arc::clone(parent).child_ended(core, &reason, report.take());
+            Arc::clone(parent).child_ended(core, reason, report.take());
         }
         if let Some(rare) = rare {
-            rare.tell(core.pid(), &reason, table);
+            rare.tell(core.pid(), reason, table);
         }
         match &core.parent {
             Some(_) if core.member => {}
-            Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
+            Some(parent) => Arc::clone(parent).child_ended(core, reason, report),
             None => report.into_iter().for_each(|report| report.tell()),
         }
     }

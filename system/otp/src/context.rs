@@ -27,6 +27,8 @@ pub struct Context<S: Server> {
     burst: u32,
     suspended: bool,
     pub(crate) traces: bool,
+    /// Boxed: most servers never have one, and each pays for its size.
+    #[allow(clippy::box_collection)]
     next: Option<Box<VecDeque<S::Message>>>,
     monitors: Option<Box<HashSet<u64>>>,
     next_monitor: u64,
@@ -195,10 +197,6 @@ impl<S: Server> Context<S> {
     /// Whether messages wait until an operator lets it go on.
     pub(crate) fn set_suspended(&mut self, suspended: bool) {
         self.suspended = suspended;
-    }
-
-    pub(crate) fn process(&self) -> &Arc<Served<S::Message>> {
-        &self.process
     }
 
     /// Gives back what can be had again.

@@ -1,5 +1,6 @@
 //! A node's processes, by number.
 
+#[allow(clippy::disallowed_types)] // with a hash of its own
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) struct Table {
     shards: [Shard; SHARDS],
 }
 
+#[allow(clippy::disallowed_types)] // with a hash of its own
 type Shard = Mutex<HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>>;
 
 /// The hash of a process's number. We give out the numbers, one after the other: nobody can choose
@@ -32,7 +34,9 @@ impl Hasher for Spread {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
     }
 
     fn write_u64(&mut self, number: u64) {

@@ -177,6 +177,7 @@ impl Core {
     }
 
     /// What is configured for a child.
+    #[cfg(test)]
     pub(crate) fn policy(&self, key: ChildKey) -> Option<&Policy> {
         self.children.get(&key).map(|child| &child.policy)
     }
