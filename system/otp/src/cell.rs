@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
-use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::task::Grip;
 use simurgh_runtime::{Header, planted, sim};
@@ -31,7 +30,7 @@ use slab::Slab;
 use crate::crash::CrashReport;
 use crate::crowd::{Crowd, NoRoom};
 use crate::signal::{Exit, Signal};
-use crate::table::Table;
+use crate::table::{ByNumber, Table};
 use crate::{Down, ExitReason, Pid};
 
 /// What all processes have.
@@ -66,7 +65,7 @@ struct State {
 struct Rare {
     watchers: Slab<Watcher>,
     links: Vec<Pid>,
-    children: HashMap<u64, Arc<dyn Process>>,
+    children: ByNumber,
     /// A dynamic supervisor's account of its children.
     crowd: Option<Box<Crowd>>,
     /// What it leaves behind: done when it is gone, before anybody hears of that.

@@ -20,13 +20,16 @@ pub(crate) struct Table {
     shards: [Shard; SHARDS],
 }
 
+type Shard = Mutex<ByNumber>;
+
+/// Processes by their number.
 #[allow(clippy::disallowed_types)] // with a hash of its own
-type Shard = Mutex<HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>>;
+pub(crate) type ByNumber = HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>;
 
 /// The hash of a process's number. We give out the numbers, one after the other: nobody can choose
 /// them badly, and to multiply spreads them well.
 #[derive(Default)]
-struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl Hasher for Spread {
     fn finish(&self) -> u64 {
