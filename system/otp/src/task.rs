@@ -65,7 +65,9 @@ pub(crate) fn start<T: Send + 'static>(
         |_| work,
         |process| {
             process.core.set_farewell(handover);
-            owner.iter().for_each(|owner| link_both(&**owner, &process.core));
+            if let Some(owner) = &owner {
+                link_both(&**owner, &process.core);
+            }
         },
     );
     Task { process, owner, value: Some(value) }

@@ -119,7 +119,9 @@ impl Tasks {
         let (work, handover, value) = parts(future);
         let process = self.children.spawn_process(label, work, |process| {
             process.core.set_farewell(handover);
-            owner.iter().for_each(|owner| link_both(&**owner, &process.core));
+            if let Some(owner) = &owner {
+                link_both(&**owner, &process.core);
+            }
         })?;
         Ok(Task { process, owner, value: Some(value) })
     }
