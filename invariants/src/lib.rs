@@ -10,26 +10,60 @@
 //! | [`CountReturns`] `net.count_returns` | `net.count-not-decremented` |
 //! | [`DrainLeavesNone`] `net.drain_leaves_none` | `net.drain-forgets-state` |
 //! | [`EchoInOrder`] `echo.in_order` | `echo.byte-twice` |
-//! | [`MonitorDownOnce`] `monitor.down_once` | `otp.kill-forgotten` |
+//! | [`MonitorDownOnce`] `monitor.down_once` | `otp.kill-forgotten`, `otp.stale-down` |
 //! | [`NoBystanderHurt`] `echo.no_bystander_hurt` | `echo.kills-a-neighbour` |
 //! | [`ServesAgain`] `net.serves_again` | `net.lost-wakeup` |
+//! | [`NoOrphans`] `supervisor.no_orphans` | `otp.orphans-live`, `supervisor.forgets-rollback` |
+//! | [`NoDoubleStart`] `supervisor.no_double_start` | `supervisor.double-start` |
+//! | [`IntensityRespected`] `supervisor.intensity_respected` | `supervisor.intensity-off-by-one` |
+//! | [`SupervisorOrder`] `supervisor.order` | `supervisor.order-not-reversed` |
+//! | [`SupervisorRestarts`] `supervisor.restarts` | `supervisor.lost-restart` |
+//! | [`SupervisorStopBounded`] `supervisor.stop_bounded` | `otp.shutdown-ignored` |
+//! | [`LinkExitPropagates`] `link.exit_propagates` | `otp.link-forgotten`, `otp.normal-exit-kills` |
+//! | [`CallOneReplyOrError`] `call.one_reply_or_error` | `otp.call-forgets-the-dead`, `otp.reply-forgotten` |
+//! | [`MailboxBounded`] `mailbox.bounded` | `otp.mailbox-off-by-one`, `otp.block-loses`, `otp.shed-unsaid` |
+//! | [`MailboxFifoPerSender`] `mailbox.fifo_per_sender` | `otp.mailbox-overtakes` |
+//! | [`TimerNeverEarly`] `timer.never_early` | `otp.timer-early`, `supervisor.delay-cut-short` |
 
 #![forbid(unsafe_code)]
 
+mod by_node;
+mod call_one_reply;
 mod caps_respected;
 mod count_returns;
 mod drain_leaves_none;
 mod echo_bounded;
 mod echo_in_order;
+mod link_exit_propagates;
+mod mailbox_bounded;
+mod mailbox_fifo;
 mod monitor_down_once;
 mod no_bystander_hurt;
 mod serves_again;
+mod supervisor_intensity;
+mod supervisor_no_double_start;
+mod supervisor_no_orphans;
+mod supervisor_order;
+mod supervisor_restarts;
+mod supervisor_stop_bounded;
+mod timer_never_early;
 
+pub use call_one_reply::CallOneReplyOrError;
 pub use caps_respected::CapsRespected;
 pub use count_returns::CountReturns;
 pub use drain_leaves_none::DrainLeavesNone;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
+pub use link_exit_propagates::LinkExitPropagates;
+pub use mailbox_bounded::MailboxBounded;
+pub use mailbox_fifo::MailboxFifoPerSender;
 pub use monitor_down_once::MonitorDownOnce;
 pub use no_bystander_hurt::NoBystanderHurt;
 pub use serves_again::ServesAgain;
+pub use supervisor_intensity::IntensityRespected;
+pub use supervisor_no_double_start::NoDoubleStart;
+pub use supervisor_no_orphans::NoOrphans;
+pub use supervisor_order::SupervisorOrder;
+pub use supervisor_restarts::SupervisorRestarts;
+pub use supervisor_stop_bounded::SupervisorStopBounded;
+pub use timer_never_early::TimerNeverEarly;

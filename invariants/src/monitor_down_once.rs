@@ -10,9 +10,10 @@ const KILL_NS: u64 = 1_000_000_000;
 /// Each monitor hears exactly once that its process has ended, with the reason for which it did, and a
 /// process that is killed ends soon.
 ///
-/// Reads `otp.process.stop` {`reason`}, and of those who watch `monitor.set` {`id`, `process`},
-/// `monitor.down` {`id`, `reason`} and `monitor.killed` {`process`}. Planted bug: `otp.kill-forgotten`
-/// kills only those that something else wakes.
+/// Reads `otp.process.stop` {`process`, `reason`}, and of those who watch `monitor.set` {`id`,
+/// `process`}, `monitor.unset` {`id`} of a monitor that was taken back, `monitor.down` {`id`, `reason`} and `monitor.killed` {`process`}. Planted bug: `otp.kill-forgotten`
+/// kills only those that something else wakes; `otp.stale-down` delivers what
+/// was in the mailbox when the monitor was taken back.
 #[derive(Debug, Default)]
 pub struct MonitorDownOnce {
     open: BTreeMap<u64, u64>,
@@ -33,14 +34,17 @@ impl Invariant for MonitorDownOnce {
         let number = |name: &str| seen.event.u64(name).unwrap_or(0);
         match seen.event.name {
             "otp.process.stop" => {
-                self.killed.remove(&seen.task);
-                self.ended.insert(seen.task, seen.event.str("reason").unwrap_or_default().to_owned());
+                self.killed.remove(&number("process"));
+                self.ended.insert(number("process"), seen.event.str("reason").unwrap_or_default().to_owned());
             }
             "monitor.killed" if !self.ended.contains_key(&number("process")) => {
                 self.killed.insert(number("process"), seen.at.0);
             }
             "monitor.set" => {
                 self.open.insert(number("id"), number("process"));
+            }
+            "monitor.unset" => {
+                self.open.remove(&number("id"));
             }
             "monitor.down" => return self.down(number("id"), seen.event.str("reason").unwrap_or_default()),
             _ => {}
@@ -55,7 +59,9 @@ impl Invariant for MonitorDownOnce {
 
 impl MonitorDownOnce {
     fn down(&mut self, id: u64, reason: &str) -> Result<(), String> {
-        let Some(process) = self.open.remove(&id) else { return Err(format!("monitor {id} heard twice")) };
+        let Some(process) = self.open.remove(&id) else {
+            return Err(format!("monitor {id} heard twice, or after it was taken back"));
+        };
         self.heard.insert(id);
         match self.ended.get(&process) {
             None => Err(format!("monitor {id} heard of the end of process {process}, which lives")),

@@ -5,13 +5,13 @@
 pub mod bank;
 mod determinism;
 pub mod echo;
-pub mod monitors;
+pub mod otp;
 mod stuck;
 
 use simurgh_sim::Registry;
 
 /// All simulations.
 pub fn registry() -> Registry {
-    let registry = echo::register(monitors::register(Registry::new()));
+    let registry = echo::register(otp::register(Registry::new()));
     stuck::register(determinism::register(registry))
 }

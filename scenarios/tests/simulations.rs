@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use scenarios::bank::Entry;
-use scenarios::{echo, monitors, registry};
+use scenarios::{echo, otp, registry};
 use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
 fn simulation(name: &str) -> Simulation {
@@ -19,7 +19,7 @@ async fn echo_chaos(sim: Sim) -> Outcome {
 
 #[simurgh_sim::test(seeds = 100)]
 async fn otp_monitors(sim: Sim) -> Outcome {
-    monitors::monitors(sim).await
+    otp::monitors::monitors(sim).await
 }
 
 #[test]

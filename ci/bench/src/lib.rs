@@ -133,3 +133,24 @@ pub fn at_most(ratio: &Ratio, bar: f64) -> &'static str {
         "inconclusive"
     }
 }
+
+/// Whether a ratio that must not be below `bar` is there: its whole interval counts.
+pub fn at_least(ratio: &Ratio, bar: f64) -> &'static str {
+    if ratio.low >= bar {
+        "met"
+    } else if ratio.high < bar {
+        "NOT MET"
+    } else {
+        "inconclusive"
+    }
+}
+
+/// Whether a value that was measured a few times is never above `bar`: the least and the most count.
+pub fn never_above(values: &[f64], bar: f64) -> &'static str {
+    let all = Ratio {
+        median: median(values.to_vec()),
+        low: values.iter().copied().fold(f64::INFINITY, f64::min),
+        high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    };
+    at_most(&all, bar)
+}

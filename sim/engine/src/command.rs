@@ -13,9 +13,11 @@ use std::time::Instant;
 
 use crate::effects::{Effect, Effects};
 use crate::flags::Flags;
+use crate::physics::Faults;
 use crate::registry::{Registry, Simulation};
 use crate::run::Report;
 use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
+use crate::tally::Tally;
 use crate::verdict::Verdict;
 use crate::worker::{Job, Launch, World};
 
@@ -169,6 +171,7 @@ struct Totals {
     virtual_s: f64,
     effects: Effects,
     probes: BTreeMap<String, u64>,
+    tally: Tally,
 }
 
 impl Totals {
@@ -182,6 +185,7 @@ impl Totals {
         for (name, count) in &report.probes {
             *self.probes.entry(name.clone()).or_default() += count;
         }
+        self.tally.merge(&report.tally);
     }
 
     fn text(&self, name: &str, per_minute: f64) -> String {
@@ -193,6 +197,7 @@ impl Totals {
         for (name, count) in &self.probes {
             let _ = writeln!(text, "  probe {name:<34} {count:>12}");
         }
+        text.push_str(&self.tally.to_string());
         text
     }
 
@@ -204,6 +209,9 @@ impl Totals {
         text
     }
 }
+
+/// What a simulation must have felt that has tasks and nothing else to be disturbed.
+const MUST_SHOW_ALWAYS: [Effect; 2] = [Effect::Preempt, Effect::Reorder];
 
 /// The faults that a chaotic simulation must have felt.
 const MUST_SHOW: [Effect; 12] = [
@@ -278,9 +286,12 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         println!("{}", describe_failure(simulation.name, &report, &replay));
         return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
     }
+    // A simulation of one node under no faults is about its schedules.
+    let is_chaotic = simulation.profile.faults != Faults::none();
+    let must_show = if is_chaotic { &MUST_SHOW[..] } else { &MUST_SHOW_ALWAYS[..] };
     let silent: Vec<&str> = Effect::ALL
         .iter()
-        .filter(|(effect, ..)| MUST_SHOW.contains(effect) && total.effects.of(*effect) == 0)
+        .filter(|(effect, ..)| must_show.contains(effect) && total.effects.of(*effect) == 0)
         .map(|(_, name, _)| *name)
         .collect();
     if !silent.is_empty() && count >= 100 {

@@ -19,6 +19,7 @@ use crate::net::listen::{Attempt, Listening};
 use crate::node::NodeState;
 use crate::physics::Physics;
 use crate::schedule::Scheduler;
+use crate::tally::Tally;
 use crate::tasks::Tasks;
 use crate::trace::{Kind, Record, Trace};
 use crate::verdict::Verdict;
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) cuts: Cuts,
     pub(crate) waits: Waits,
     pub(crate) probes: BTreeMap<&'static str, u64>,
+    pub(crate) tally: Tally,
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
     pub(crate) planted: Option<String>,
     /// When a node last emitted an event that is no heartbeat, and how long ago that may be.
@@ -86,6 +88,7 @@ impl Core {
             cuts: Cuts::default(),
             waits: Waits::default(),
             probes: BTreeMap::new(),
+            tally: Tally::default(),
             sites: BTreeMap::new(),
             planted: None,
             last_progress: 0,

@@ -45,6 +45,7 @@ mod run;
 mod runner;
 mod schedule;
 mod sim;
+mod tally;
 mod tasks;
 mod trace;
 mod verdict;
@@ -64,7 +65,9 @@ pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;
 pub use schedule::Decision;
 pub use sim::{Ended, Node, Sim};
+pub use simurgh_runtime::observe::Value;
 pub use simurgh_sim_macros::test;
+pub use tally::Tally;
 pub use trace::{Moment, first_difference};
 pub use verdict::Verdict;
 

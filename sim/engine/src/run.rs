@@ -18,6 +18,7 @@ use crate::interpose::{self, Hooks};
 use crate::physics::{Physics, Profile, Schedule};
 use crate::schedule::{Decision, Scheduler};
 use crate::sim::{Sim, body_task};
+use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::verdict::Verdict;
 use crate::watch::Watch;
@@ -120,6 +121,8 @@ pub struct Report {
     pub effects: Effects,
     /// The probes that were passed, with how often.
     pub probes: Vec<(String, u64)>,
+    /// What the body counted and covered.
+    pub tally: Tally,
     /// The last events of each node, in words, if they were kept.
     pub last_events: String,
     /// Every event, if they were kept.
@@ -169,6 +172,7 @@ pub(crate) fn report_of_nothing(seed: u64, failure: Verdict) -> Report {
         elapsed: Duration::ZERO,
         effects: Effects::default(),
         probes: Vec::new(),
+        tally: Tally::default(),
         last_events: String::new(),
         full_trace: None,
         decisions: Vec::new(),
@@ -269,6 +273,7 @@ fn report(config: &RunConfig, engine: &Engine) -> Report {
         elapsed: Duration::from_nanos(core.now),
         effects: core.effects.clone(),
         probes: core.probes.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        tally: core.tally.clone(),
         last_events: if config.in_words { core.trace.last_events(6, 14) } else { String::new() },
         full_trace: core.trace.take_full(),
         decisions: core.scheduler.take_decisions(),

@@ -20,6 +20,7 @@ use crate::effects::{Effect, Effects};
 use crate::engine::{Engine, engine};
 use crate::invariant::Invariant;
 use crate::node::{Exit, Kill, NodeState};
+use crate::tally::Tally;
 use crate::trace::{Kind, mix};
 use crate::verdict::Verdict;
 
@@ -237,6 +238,21 @@ impl Sim {
     /// How often `probe!(name)` was passed so far.
     pub fn probed(&self, name: &str) -> u64 {
         with(|core| core.probes.get(name).copied().unwrap_or(0))
+    }
+
+    /// Adds to a count that `sim run` sums over the seeds and prints at the end, also if it is 0.
+    pub fn count(&self, name: &str, more: u64) {
+        with(|core| core.tally.count(name, more));
+    }
+
+    /// Marks one of `of` cases as covered. `sim run` prints how many are, of all seeds together.
+    pub fn cover(&self, name: &str, case: u64, of: u64) {
+        with(|core| core.tally.cover(name, case, of));
+    }
+
+    /// What was counted and covered in this run so far.
+    pub fn tally(&self) -> Tally {
+        with(|core| core.tally.clone())
     }
 
     /// What the faults of this run did so far.

@@ -12,6 +12,8 @@ pub(crate) type Who = (u32, u64);
 pub(crate) struct Waits {
     next: u64,
     holders: BTreeMap<u64, Who>,
+    /// What each task holds: its end must not cost a look at what all others hold.
+    held: BTreeMap<Who, Vec<u64>>,
     waiting: BTreeMap<Who, Vec<(u64, &'static str)>>,
 }
 
@@ -23,11 +25,19 @@ impl Waits {
     }
 
     pub(crate) fn hold(&mut self, who: Who, resource: u64) {
+        self.release(resource);
         self.holders.insert(resource, who);
+        self.held.entry(who).or_default().push(resource);
     }
 
     pub(crate) fn release(&mut self, resource: u64) {
-        self.holders.remove(&resource);
+        let Some(who) = self.holders.remove(&resource) else { return };
+        if let Some(held) = self.held.get_mut(&who) {
+            held.retain(|one| *one != resource);
+            if held.is_empty() {
+                self.held.remove(&who);
+            }
+        }
     }
 
     /// `who` begins to wait; answers with the circle that this closes, if it does.
@@ -51,8 +61,8 @@ impl Waits {
     /// A task is no more: it neither waits nor holds.
     pub(crate) fn forget(&mut self, who: Who) {
         self.waiting.remove(&who);
-        if self.holders.values().any(|holder| *holder == who) {
-            self.holders.retain(|_, holder| *holder != who);
+        for resource in self.held.remove(&who).unwrap_or_default() {
+            self.holders.remove(&resource);
         }
     }
 
@@ -114,5 +124,20 @@ mod tests {
         waits.end((1, 2), a);
         waits.forget((1, 2));
         assert_eq!(waits.begin((1, 1), b, "b"), None);
+    }
+
+    #[test]
+    fn who_is_gone_holds_nothing_and_leaves_nothing_behind() {
+        let mut waits = Waits::default();
+        let (a, b, c) = (waits.new_resource(), waits.new_resource(), waits.new_resource());
+        for resource in [a, b, c] {
+            waits.hold((1, 1), resource);
+        }
+        waits.hold((1, 2), b); // handed over
+        waits.release(c);
+        waits.forget((1, 1));
+        assert_eq!(waits.holders, BTreeMap::from([(b, (1, 2))]));
+        waits.forget((1, 2));
+        assert!(waits.holders.is_empty() && waits.held.is_empty());
     }
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use crate::effects::Effects;
 use crate::physics::{Profile, Strategies};
 use crate::run::{self, Body, Report, RunConfig};
+use crate::tally::Tally;
 use crate::verdict::Verdict;
 
 /// The environment variable that makes this program a worker, and tells it what to do.
@@ -231,6 +232,7 @@ fn encode(report: &Report) -> String {
         report.elapsed.as_nanos().to_string(),
         report.effects.encode(),
         probes.join(" "),
+        escape(&report.tally.encode()),
         class.to_owned(),
         escape(name),
         escape(message),
@@ -253,6 +255,7 @@ fn decode(line: &str) -> Option<Report> {
         .filter_map(|probe| probe.rsplit_once('='))
         .map(|(name, count)| Some((name.to_owned(), count.parse().ok()?)));
     let probes = probes.collect::<Option<_>>()?;
+    let tally = Tally::decode(&unescape(fields.next()?))?;
     let (class, name, message) = (fields.next()?, unescape(fields.next()?), unescape(fields.next()?));
     let last_events = unescape(fields.next()?);
     let checkpoints = fields.next()?.split_whitespace().map(|hash| u64::from_str_radix(hash, 16).ok());
@@ -268,6 +271,7 @@ fn decode(line: &str) -> Option<Report> {
         elapsed,
         effects,
         probes,
+        tally,
         last_events,
         full_trace: None,
         decisions: Vec::new(),
@@ -365,10 +369,13 @@ mod tests {
 
         let mut report = run::report_of_nothing(7, Verdict::Failed("two\nlines\tand a \\n".into()));
         report.probes = vec![("a.b".into(), 2)];
+        report.tally.count("lost", 3);
+        report.tally.cover("orders", 7, 360);
         report.checkpoints = vec![7, u64::MAX];
         report.last_events = "one\ntwo".into();
         let back = decode(&encode(&report)).unwrap();
         assert_eq!((back.seed, back.failure, back.probes), (report.seed, report.failure, report.probes));
+        assert_eq!(back.tally, report.tally);
         assert_eq!((back.last_events, back.checkpoints), (report.last_events, report.checkpoints));
     }
 }

@@ -1,4 +1,8 @@
 //! The acceptor: takes a slot, then a connection, and hands both to a process of their own.
+//!
+//! The socket is the listener's and not the acceptor's: an acceptor that crashes puts it back, and the
+//! next one, which its supervisor starts, goes on with it. Whoever connects meanwhile waits in the
+//! kernel's backlog and notices nothing.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use simurgh_otp::Spawn;
+use simurgh_otp::{Children, self_pid};
 use simurgh_runtime::net::{TcpListener, TcpStream};
 use simurgh_runtime::{planted, probe, select, sleep};
 use simurgh_telemetry::event;
@@ -21,12 +25,33 @@ const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) struct Acceptor<H> {
-    pub(crate) listener: TcpListener,
     pub(crate) shared: Arc<Shared>,
     pub(crate) slots: Arc<Semaphore>,
+    pub(crate) connections: Children,
     pub(crate) handler: Arc<H>,
-    /// How often the listener had been resumed when this last began to accept.
-    pub(crate) resumes_seen: u64,
+}
+
+impl<H> Clone for Acceptor<H> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            slots: Arc::clone(&self.slots),
+            connections: self.connections.clone(),
+            handler: Arc::clone(&self.handler),
+        }
+    }
+}
+
+/// The listener's socket, while an acceptor has it.
+struct Held<'a> {
+    shared: &'a Shared,
+    socket: Option<TcpListener>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.shared.put_back(self.socket.take());
+    }
 }
 
 /// The listener no longer accepts.
@@ -34,14 +59,20 @@ struct Over;
 
 impl<H: Handler> Acceptor<H> {
     /// Accepts until the listener drains or stops; then the socket closes.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(self) {
+        self.shared.set_acceptor(self_pid());
         let mut phase = self.shared.phase.subscribe();
         let mut backoff = Duration::ZERO;
+        let mut held = Held { shared: &self.shared, socket: self.shared.take_socket() };
+        let Some(socket) = held.socket.as_mut() else { return };
+        if *phase.borrow() == Phase::Running {
+            event!("net.listener.accepting");
+        }
         while let Ok(slot) = self.slot(&mut phase).await {
             let accepted = select! {
                 biased;
                 () = changed(&mut phase) => continue,
-                accepted = self.listener.accept() => accepted,
+                accepted = socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -61,7 +92,7 @@ impl<H: Handler> Acceptor<H> {
     }
 
     /// Waits until the listener accepts and has room for one more.
-    async fn slot(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<OwnedSemaphorePermit, Over> {
+    async fn slot(&self, phase: &mut watch::Receiver<Phase>) -> Result<OwnedSemaphorePermit, Over> {
         loop {
             self.wait_running(phase).await?;
             let slot = select! {
@@ -73,7 +104,7 @@ impl<H: Handler> Acceptor<H> {
         }
     }
 
-    async fn wait_running(&mut self, phase: &mut watch::Receiver<Phase>) -> Result<(), Over> {
+    async fn wait_running(&self, phase: &mut watch::Receiver<Phase>) -> Result<(), Over> {
         if planted!("net.lost-wakeup") && *phase.borrow() == Phase::Suspended {
             // A look, then a wait: what is said in between is not heard.
             tokio::task::coop::consume_budget().await;
@@ -86,7 +117,7 @@ impl<H: Handler> Acceptor<H> {
         }
         // By number: a suspend and its resume may both have come and gone unnoticed.
         let resumes = self.shared.resumes.load(Ordering::Acquire);
-        if std::mem::replace(&mut self.resumes_seen, resumes) != resumes {
+        if self.shared.resumes_seen.swap(resumes, Ordering::Relaxed) != resumes {
             event!("net.listener.accepting");
         }
         Ok(())
@@ -100,7 +131,7 @@ impl<H: Handler> Acceptor<H> {
         let handler = Arc::clone(&self.handler);
         let nodelay = self.shared.options.nodelay;
         let label = ("connection", shared.number);
-        let pid = Spawn::new(label).supervised().spawn(async move {
+        let started = self.connections.spawn(label, async move {
             let mut stay = stay;
             if !stay.admit().await {
                 probe!("net.refused");
@@ -114,7 +145,11 @@ impl<H: Handler> Acceptor<H> {
             // A broken connection is the daily bread of a listener: told by its event, not logged as a crash.
             result.or_else(|error| if is_peers_doing(&error) { Ok(()) } else { Err(error) })
         });
-        shared.set_pid(pid);
+        match started {
+            Ok(pid) => shared.set_pid(pid),
+            // Dropped with all that it held, as a connection that ended at once.
+            Err(error) => tracing::error!("a connection from {peer} is dropped: {error}"),
+        }
     }
 
     /// Deals with a failed accept; tells how long to wait before the next.

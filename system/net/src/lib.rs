@@ -24,7 +24,8 @@
 //! How the parts meet: one acceptor process takes a slot (the global cap), then a connection, and
 //! starts a process that owns both; the process is admitted (the cap per address), handles the
 //! connection, and gives everything back when it ends, however it ends. The listener's table knows
-//! each connection by its process, and a drain waits for the table to be empty.
+//! each connection by its process, and a drain waits for the table to be empty. On such a listener
+//! stands [`control`], by which operators look into a node.
 
 #![forbid(unsafe_code)]
 
@@ -34,6 +35,8 @@ mod error;
 mod listener;
 mod options;
 mod table;
+
+pub mod control;
 
 pub use connection::{Connection, Handler};
 pub use error::ListenError;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use simurgh_otp::Pid;
 use simurgh_runtime::collections::HashMap;
+use simurgh_runtime::net::TcpListener;
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{Instant, planted};
 use tokio::sync::watch;
@@ -22,6 +23,13 @@ pub(crate) struct Shared {
     /// How many connections are in the table: drains wait for zero.
     open: watch::Sender<usize>,
     pub(crate) resumes: AtomicU64,
+    /// How often it had been resumed when the acceptor last began to accept.
+    pub(crate) resumes_seen: AtomicU64,
+    /// The socket, while no acceptor has it.
+    socket: Mutex<Option<TcpListener>>,
+    /// Whether there is a socket, here or with the acceptor.
+    listening: watch::Sender<bool>,
+    acceptor: Mutex<Option<Pid>>,
     pub(crate) accepted: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
@@ -96,17 +104,55 @@ pub struct Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options) -> Arc<Self> {
+    pub(crate) fn new(options: Options, socket: TcpListener) -> Arc<Self> {
         Arc::new(Self {
             options,
             phase: watch::Sender::new(Phase::Running),
             inner: Mutex::default(),
             open: watch::Sender::new(0),
             resumes: AtomicU64::new(0),
+            resumes_seen: AtomicU64::new(0),
+            socket: Mutex::new(Some(socket)),
+            listening: watch::Sender::new(true),
+            acceptor: Mutex::new(None),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
         })
+    }
+
+    /// The socket, for an acceptor; none once it is closed.
+    pub(crate) fn take_socket(&self) -> Option<TcpListener> {
+        self.socket.lock().take()
+    }
+
+    /// An acceptor gives the socket back, for the next one; if the listener is over, it closes.
+    pub(crate) fn put_back(&self, socket: Option<TcpListener>) {
+        if matches!(*self.phase.borrow(), Phase::Running | Phase::Suspended) {
+            *self.socket.lock() = socket;
+        } else {
+            drop(socket);
+            self.listening.send_replace(false);
+        }
+    }
+
+    /// No more accepts, for good: ready when the socket is closed.
+    pub(crate) async fn stop_accepting(&self) {
+        self.phase.send_replace(Phase::Draining);
+        // Between two acceptors it lies here, and nobody else will close it.
+        let socket = self.take_socket();
+        if socket.is_some() {
+            self.put_back(socket);
+        }
+        let _ = self.listening.subscribe().wait_for(|listening| !listening).await; // the sender is here
+    }
+
+    pub(crate) fn set_acceptor(&self, pid: Pid) {
+        *self.acceptor.lock() = Some(pid);
+    }
+
+    pub(crate) fn acceptor(&self) -> Option<Pid> {
+        *self.acceptor.lock()
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -18,10 +18,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
+use std::time::Duration;
 
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::task::Grip;
-use simurgh_runtime::{Header, planted, sim};
+use simurgh_runtime::{Header, Instant, planted, sim};
 use simurgh_sync::mailbox::{Counts, Mailbox};
 use simurgh_sync::port;
 use simurgh_telemetry::{Parcel, event};
@@ -31,7 +32,7 @@ use crate::crash::CrashReport;
 use crate::crowd::{Crowd, NoRoom};
 use crate::signal::{Exit, Signal};
 use crate::table::{ByNumber, Table};
-use crate::{Down, ExitReason, Pid};
+use crate::{Down, ExitReason, Kind, Pid};
 
 /// What all processes have.
 pub(crate) struct Core {
@@ -40,6 +41,10 @@ pub(crate) struct Core {
     pub(crate) parent: Option<Arc<dyn Process>>,
     /// A member of its parent's [`Crowd`]: the parent hears neither that it is ready nor that it ended.
     pub(crate) member: bool,
+    /// What it is, for operators.
+    pub(crate) kind: Kind,
+    /// What its task takes, in bytes.
+    pub(crate) task_bytes: u32,
     doomed: AtomicBool,
     /// Exits of linked processes come as messages.
     pub(crate) traps_exits: AtomicBool,
@@ -62,16 +67,27 @@ struct State {
 }
 
 #[derive(Default)]
-struct Rare {
+pub(crate) struct Rare {
     watchers: Slab<Watcher>,
-    links: Vec<Pid>,
+    pub(crate) links: Vec<Pid>,
     children: ByNumber,
     /// A dynamic supervisor's account of its children.
     crowd: Option<Box<Crowd>>,
     /// What it leaves behind: done when it is gone, before anybody hears of that.
     farewell: Option<Box<dyn FnOnce() + Send>>,
     /// The message at work when it ended.
-    last_message: Option<&'static str>,
+    pub(crate) last_message: Option<&'static str>,
+    /// What waited in its mailbox when it ended.
+    pub(crate) waiting: usize,
+    /// The linked process whose exit ends it.
+    pub(crate) exit_of: Option<Pid>,
+}
+
+impl Rare {
+    /// How many monitor it.
+    pub(crate) fn monitors(&self) -> usize {
+        self.watchers.iter().filter(|(_, watcher)| watcher.caller().is_none()).count()
+    }
 }
 
 impl State {
@@ -106,8 +122,12 @@ pub(crate) trait Process: Any + Send + Sync {
     fn signal(&self, signal: Box<Signal>) -> Result<(), Box<Signal>>;
     /// What its mailbox has counted, if it has one.
     fn counts(&self) -> Option<Counts>;
-    /// Its mailbox takes no more, and what waits in it is dropped.
-    fn close(&self);
+    /// When it was started, if it is of those that live long enough to be asked.
+    fn since(&self) -> Option<Instant>;
+    /// What its record takes, in bytes.
+    fn bytes(&self) -> usize;
+    /// Its mailbox takes no more, and what waits in it is dropped; tells how much that was.
+    fn close(&self) -> usize;
     /// For who knows the type.
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
@@ -125,6 +145,7 @@ pub(crate) struct Served<M> {
     pub(crate) key: Option<fn(&M) -> Option<u64>>,
     /// Senders wait while it is full.
     pub(crate) waits_when_full: bool,
+    pub(crate) since: Instant,
     /// Its number among the simulated world's resources, which callers wait for; 0 in production.
     pub(crate) resource: u64,
 }
@@ -142,7 +163,17 @@ impl Process for Plain {
         None
     }
 
-    fn close(&self) {}
+    fn since(&self) -> Option<Instant> {
+        None
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn close(&self) -> usize {
+        0
+    }
 
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
@@ -162,8 +193,16 @@ impl<M: Send + 'static> Process for Served<M> {
         Some(self.mailbox.counts())
     }
 
-    fn close(&self) {
-        drop(self.mailbox.close());
+    fn since(&self) -> Option<Instant> {
+        Some(self.since)
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+
+    fn close(&self) -> usize {
+        self.mailbox.close().len()
     }
 
     fn any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -175,8 +214,10 @@ impl Core {
     pub(crate) fn new(header: Arc<Header>, parent: Option<Arc<dyn Process>>, member: bool, watched: bool) -> Self {
         Self {
             header,
+            kind: if parent.is_some() { Kind::Worker } else { Kind::Process },
             parent,
             member,
+            task_bytes: 0,
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
             handled: AtomicU64::new(0),
@@ -220,6 +261,14 @@ impl Core {
             && !planted!("otp.kill-forgotten")
         {
             abort.abort();
+        }
+    }
+
+    /// The exit of `other`, to which it is linked, is about to end it.
+    pub(crate) fn note_exit_of(&self, other: Pid) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Alive && state.reason.is_none() {
+            state.rare().exit_of = Some(other);
         }
     }
 
@@ -342,6 +391,11 @@ impl Core {
 }
 
 impl dyn Process {
+    /// How long it has lived, if that is kept.
+    pub(crate) fn age(&self) -> Duration {
+        self.since().map_or(Duration::ZERO, Instant::elapsed)
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         self.core().pid()
     }
@@ -361,8 +415,11 @@ impl dyn Process {
         if core.header.node().is_dead() {
             return; // nobody is left to tell
         }
-        self.close();
+        let waiting = self.close();
         let mut state = core.state.lock();
+        if waiting > 0 {
+            state.rare().waiting = waiting;
+        }
         state.phase = if state.rare.is_none() { Phase::Ended } else { Phase::Ending };
         let Some(rare) = &state.rare else {
             let watched = state.watched;
@@ -408,7 +465,7 @@ impl dyn Process {
             && let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
             && let Signal::ChildExit(_, Some(report)) = *signal
         {
-            report.tell();
+            report.decided("none: its supervisor has ended").tell();
         }
         if ending {
             self.finish();
@@ -433,9 +490,9 @@ impl dyn Process {
         let core = self.core();
         let table = Table::of(core.header.node());
         table.remove(core.pid());
-        let last_message = rare.as_ref().and_then(|rare| rare.last_message);
-        event!("otp.process.stop", {}, { reason: reason.kind() });
-        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, reason, last_message)));
+        // The task at work may be another: the last child of a supervisor ends it too.
+        event!("otp.process.stop", {}, { process: core.pid().number(), reason: reason.kind() });
+        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, reason, rare.as_deref())));
         if let (ExitReason::Panic(report), false) = (reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
         }
@@ -449,7 +506,11 @@ impl dyn Process {
         match &core.parent {
             Some(_) if core.member => {}
             Some(parent) => Arc::clone(parent).child_ended(core, reason, report),
-            None => report.into_iter().for_each(|report| report.tell()),
+            None => {
+                if let Some(report) = report {
+                    report.tell();
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use simurgh_runtime::collections::HashSet;
 use simurgh_runtime::{Label, planted};
 use simurgh_sync::mailbox::Entry;
+use simurgh_telemetry::event;
 use tokio::task::coop;
 
 use crate::cell::{Process, Served, Watcher};
@@ -86,6 +87,7 @@ impl<S: Server> Context<S> {
     /// Whether exits of linked processes come as [`Info::Exit`](crate::Info::Exit) instead of ending
     /// this server too. Tells what it was before.
     pub fn trap_exits(&self, traps: bool) -> bool {
+        event!("otp.trap_exits", {}, { process: self.pid().number(), on: traps });
         self.process.core.traps_exits.swap(traps, Ordering::Relaxed)
     }
 
@@ -176,6 +178,10 @@ impl<S: Server> Context<S> {
         }
         loop {
             match self.process.mailbox.poll_next(cx) {
+                Poll::Ready(Entry::Message(parcel)) if self.burst == BURST && planted!("otp.mailbox-overtakes") => {
+                    self.burst = 0;
+                    drop(self.process.mailbox.try_send(parcel, None)); // puts back what its budget does not bear
+                }
                 Poll::Ready(Entry::Message(parcel)) => return Some(Next::Message(parcel.open())),
                 Poll::Ready(Entry::Signal(signal)) => {
                     if let Some(signal) = self.expected(signal) {

@@ -1,18 +1,45 @@
 //! Crash reports: which process, under whom, at what, why and where, and what is done about it.
+//!
+//! ```text
+//!   process    adder <0.5.0>
+//!   under      root <0.3.0> > shop <0.4.0>
+//!   reason     panic: broken
+//!   at         src/adder.rs:12:9
+//!   message    Ask::Break
+//!   ...
+//!   decision   restarted
+//! ```
+//!
+//! A process that ends out of order leaves one report. Its supervisor adds what it does about it, and
+//! then it is told, once: as a line of the log with the report as a screen, as the event
+//! `otp.process.crash`, and by [`crashes`], which has the last [`CRASHES_MAX`].
 
-use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use simurgh_runtime::Label;
+use simurgh_runtime::{Label, Node, Timestamp};
 use simurgh_telemetry::event;
 
-use crate::cell::Process;
-use crate::{ExitReason, Pid};
+use crate::cell::{Process, Rare};
+use crate::table::Table;
+use crate::{ExitReason, Pid, json};
 
-/// A process ended out of order.
+mod screen;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use screen::{short_name, span};
+
+/// Crash reports that a node remembers; older ones are forgotten.
+pub const CRASHES_MAX: usize = 100;
+
+/// A process ended out of order. Its `Display` is a screen of at most 20 rows of 100 columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CrashReport {
+    /// When.
+    pub at: Timestamp,
     /// Which process.
     pub pid: Pid,
     /// What people call it.
@@ -23,16 +50,32 @@ pub struct CrashReport {
     pub last_message: Option<&'static str>,
     /// Why it ended.
     pub reason: ExitReason,
-    /// Messages that it had handled before.
+    /// The linked process (or the sender of an exit) whose end ended it too, if that was it.
+    pub exit_of: Option<Pid>,
+    /// Messages that it had handled.
     pub handled: u64,
-    /// Messages that waited in its mailbox.
+    /// Messages and signals that waited in its mailbox, and were dropped.
     pub waiting: usize,
-    /// What its supervisor does about it.
+    /// How many processes it was linked to.
+    pub links: usize,
+    /// How many monitored it.
+    pub monitors: usize,
+    /// How long it had lived; zero if it was a process without a mailbox, of which that is not kept.
+    pub age: Duration,
+    /// What its supervisor does about it; none if it has none.
     pub decision: Option<Arc<str>>,
 }
 
+/// The last crash reports of the current node, the oldest first.
+///
+/// # Panics
+/// Outside of a task of a node.
+pub fn crashes() -> Vec<Arc<CrashReport>> {
+    Table::of(&Node::current()).recent.crashes()
+}
+
 impl CrashReport {
-    pub(crate) fn of(process: &dyn Process, reason: &ExitReason, last_message: Option<&'static str>) -> Self {
+    pub(crate) fn of(process: &dyn Process, reason: &ExitReason, rare: Option<&Rare>) -> Self {
         let core = process.core();
         let mut path = Vec::new();
         let mut above = core.parent.as_ref();
@@ -42,15 +85,50 @@ impl CrashReport {
         }
         path.reverse();
         Self {
+            at: Timestamp::now(),
             pid: core.pid(),
             label: core.header.label(),
             path,
-            last_message,
+            last_message: rare.and_then(|rare| rare.last_message),
             reason: reason.clone(),
-            handled: core.handled.load(std::sync::atomic::Ordering::Relaxed),
-            waiting: process.counts().map_or(0, |counts| counts.len),
+            exit_of: rare.and_then(|rare| rare.exit_of),
+            handled: core.handled.load(Ordering::Relaxed),
+            waiting: rare.map_or(0, |rare| rare.waiting),
+            links: rare.map_or(0, |rare| rare.links.len()),
+            monitors: rare.map_or(0, Rare::monitors),
+            age: process.age(),
             decision: None,
         }
+    }
+
+    /// Where it panicked: file, line and column.
+    pub fn location(&self) -> Option<&str> {
+        match &self.reason {
+            ExitReason::Panic(report) => report.location.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// As a JSON object on one line.
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(512);
+        json::object(&mut out, |it| {
+            it.text("at", self.at).text("pid", self.pid).text("label", &self.label);
+            it.field("path", |out| {
+                json::list(out, &self.path, |out, (pid, label)| {
+                    json::object(out, |it| {
+                        it.text("pid", pid).text("label", label);
+                    });
+                });
+            });
+            it.text("reason", self.reason.kind()).text("detail", &self.reason);
+            it.text_or_null("location", self.location()).text_or_null("last_message", self.last_message);
+            it.text_or_null("exit_of", self.exit_of);
+            it.number("handled", self.handled).number("waiting", self.waiting);
+            it.number("links", self.links).number("monitors", self.monitors);
+            it.number("age_ms", self.age.as_millis()).text_or_null("decision", self.decision.as_ref());
+        });
+        out
     }
 
     /// What is done about it.
@@ -73,14 +151,23 @@ impl CrashReport {
         None
     }
 
-    /// Logs it, once.
-    pub(crate) fn tell(&self) {
-        tracing::warn!(pid = %self.pid, "process ended: {}", self.reason);
+    /// Logs it, remembers it and tells handlers, once. In a task of its node.
+    pub(crate) fn tell(self: Box<Self>) {
+        let report = Arc::new(*self);
+        if let Some(node) = Node::try_current() {
+            Table::of(&node).recent.crashed(Arc::clone(&report));
+        }
+        let CrashReport { pid, label, reason, .. } = &*report;
+        let decision = report.decision();
+        tracing::warn!(%pid, %label, reason = reason.kind(), decision, screen = %report, "a process crashed");
+        let name = label.to_string();
+        event!("otp.process.crash", { handled: report.handled, waiting: report.waiting }, {
+            process: pid.number(), label: name.as_str(), reason: reason.kind(), decision: decision,
+        });
     }
-}
 
-impl fmt::Display for CrashReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}) ended: {}", self.pid, self.label, self.reason)
+    /// What is done about it, in words.
+    fn decision(&self) -> &str {
+        self.decision.as_deref().unwrap_or("none: nobody supervises it")
     }
 }

@@ -34,10 +34,12 @@ mod context;
 mod crash;
 mod crowd;
 mod exit;
+mod json;
 mod link;
 mod monitor;
 mod pid;
 mod process;
+mod recent;
 mod reply;
 mod run;
 mod served;
@@ -45,16 +47,19 @@ mod server;
 mod server_ref;
 mod signal;
 mod start;
+mod stuck;
 mod supervisor;
 mod table;
 mod task;
 mod timer;
 
+pub mod observer;
+
 pub use application::{Application, BootFailure, Outcome, Running, StageStop};
 pub use call::{CALL_TIMEOUT, CallError, WaitsFor};
 pub use cast::CastError;
 pub use context::{Context, MonitorRef};
-pub use crash::CrashReport;
+pub use crash::{CRASHES_MAX, CrashReport, crashes};
 pub use exit::{ExitReason, IntoExit};
 pub use link::{exit, link, unlink};
 pub use monitor::{Down, Monitor, monitor};
@@ -71,6 +76,6 @@ pub use supervisor::{
     DynamicError, DynamicSupervisor, Intensity, IntoChild, IntoStart, NotRunning, PartitionSupervisor, Partitions,
     Ready, Refusal, Restart, Shutdown, Strategy, Supervisor, SupervisorError, SupervisorRef,
 };
-pub use table::{ProcessInfo, count, info, list};
+pub use table::{Kind, ProcessInfo, count, info, list};
 pub use task::{ItemError, Task, TaskStream, TaskSupervisor, Tasks, task};
 pub use timer::TimerRef;

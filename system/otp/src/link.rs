@@ -1,6 +1,7 @@
 //! Links: two processes that end together.
 
 use simurgh_runtime::{Node, planted};
+use simurgh_telemetry::event;
 
 use crate::cell::Process;
 use crate::process::running;
@@ -39,8 +40,12 @@ pub fn link(other: Pid) {
     match linked {
         Some(_) => {
             me.core().add_link(other);
+            event!("otp.link.set", {}, { process: me.pid().number(), other: other.number() });
         }
-        None => deliver(&*me, other, &ExitReason::NoProcess),
+        None => {
+            event!("otp.link.dead", {}, { process: me.pid().number(), other: other.number() });
+            deliver(&*me, other, &ExitReason::NoProcess);
+        }
     }
 }
 
@@ -51,6 +56,7 @@ pub fn link(other: Pid) {
 pub fn unlink(other: Pid) {
     let me = running().expect("unlink() is called inside a process");
     me.core().remove_link(other);
+    event!("otp.link.unset", {}, { process: me.pid().number(), other: other.number() });
     if let Some(process) = Table::of(&Node::current()).get(other) {
         process.core().remove_link(me.pid());
     }
@@ -73,7 +79,8 @@ pub fn exit(pid: Pid, reason: ExitReason) {
 pub(crate) fn deliver(process: &dyn Process, from: Pid, reason: &ExitReason) {
     if process.core().traps_exits.load(std::sync::atomic::Ordering::Relaxed) {
         let _ = process.signal(Box::new(Signal::Exit(Exit { pid: from, reason: reason.clone() })));
-    } else if *reason != ExitReason::Normal && !planted!("otp.link-forgotten") {
+    } else if (*reason != ExitReason::Normal || planted!("otp.normal-exit-kills")) && !planted!("otp.link-forgotten") {
+        process.core().note_exit_of(from);
         process.core().doom(reason.clone());
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use simurgh_runtime::Header;
+use simurgh_runtime::watchdog::Stuck;
 
 /// Names a process: its node, its number there, and which run of the node that was.
 ///
@@ -19,6 +20,11 @@ impl Pid {
     pub(crate) fn of(header: &Header) -> Self {
         let node = header.node();
         Self { node: node.id().0, incarnation: node.incarnation(), number: header.number() }
+    }
+
+    /// The process behind a task that the watchdog names.
+    pub(crate) fn of_task(stuck: &Stuck) -> Self {
+        Self { node: stuck.node.0, incarnation: stuck.incarnation, number: stuck.task }
     }
 
     /// Another process of the same node.

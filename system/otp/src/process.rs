@@ -65,6 +65,7 @@ pub(crate) fn link_both(one: &dyn Process, other: &Core) {
     other.set_watched();
     if one.core().add_link(other.pid()) {
         other.add_link(one.pid());
+        event!("otp.link.set", {}, { process: one.pid().number(), other: other.pid().number() });
     } else {
         other.doom(one.core().reason().unwrap_or(ExitReason::NoProcess));
     }
@@ -129,7 +130,7 @@ impl Spawn {
         P: Process,
         B: Future<Output: IntoExit> + Send + 'static,
     {
-        let (prepared, process) = self.prepare(make);
+        let (prepared, process) = self.prepare(make, size_of::<Body<B>>());
         if join_parent(&process).is_err() {
             process.core().doom(ExitReason::Kill); // its parent has ended
         }
@@ -148,17 +149,19 @@ impl Spawn {
         P: Process,
         B: Future<Output: IntoExit> + Send + 'static,
     {
-        let (prepared, process) = self.prepare(make);
+        let (prepared, process) = self.prepare(make, size_of::<Body<B>>());
         join_parent(&process)?;
         launch(prepared, &process, body, first);
         Ok(process)
     }
 
-    fn prepare<P: Process>(self, make: impl FnOnce(Core) -> P) -> (Prepared, Arc<P>) {
+    fn prepare<P: Process>(self, make: impl FnOnce(Core) -> P, task_bytes: usize) -> (Prepared, Arc<P>) {
         let prepared = task::Builder::new().label(self.label).prepare();
         let header = Arc::clone(prepared.header());
         let watched = self.supervised || self.parent.is_some();
-        let process = Arc::new(make(Core::new(header, self.parent, self.member, watched)));
+        let mut core = Core::new(header, self.parent, self.member, watched);
+        core.task_bytes = task_bytes as u32;
+        let process = Arc::new(make(core));
         (prepared, process)
     }
 }

@@ -17,7 +17,8 @@ use crate::cell::{Core, Served};
 use crate::context::Next;
 use crate::server::InitError;
 use crate::signal::{Exit, Signal, Wish};
-use crate::{Context, ExitReason, Flow, Info, Pid, Server};
+use crate::table::Table;
+use crate::{Context, ExitReason, Flow, Info, Server};
 
 /// Runs a server until it ends.
 ///
@@ -104,7 +105,7 @@ async fn handle_traced<S: Server>(server: &mut S, message: S::Message, core: &Co
     let since = Instant::now();
     let flow = server.handle(message, cx).await;
     working.done(&flow);
-    told(cx.pid(), name, since.elapsed());
+    told(core, name, since.elapsed());
     flow
 }
 
@@ -153,7 +154,9 @@ fn grant<S: Server>(server: &mut S, wish: Wish, cx: &mut Context<S>) {
 }
 
 #[cold]
-fn told(pid: Pid, name: &'static str, took: Duration) {
+fn told(core: &Core, name: &'static str, took: Duration) {
+    let pid = core.pid();
+    Table::of(core.header.node()).recent.traced(pid, name, took);
     event!("otp.server.message", { duration_ns: took.as_nanos() }, { process: pid.number(), message: name });
     tracing::info!(%pid, message = name, took_us = took.as_micros() as u64, "handled a message");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use simurgh_runtime::{Header, timeout};
+use simurgh_runtime::{Header, planted, timeout};
 use simurgh_sync::mailbox::{Refused, Sent};
 use simurgh_sync::port;
 use simurgh_telemetry::{Parcel, event};
@@ -83,6 +83,7 @@ impl<M: Send + 'static> Served<M> {
             }
             Ok(Err(refused)) => Err(self.refused(refused)),
             Err(_) => match send.take_back() {
+                Some(_) if planted!("otp.block-loses") => Ok(()),
                 Some(parcel) => Err(self.refused(Refused::Full(parcel))),
                 None => Ok(()), // let in at the last moment
             },
@@ -97,6 +98,9 @@ impl<M: Send + 'static> Served<M> {
             Sent::ShedOldest(parcel) => (parcel, "oldest"),
             Sent::ShedNewest(parcel) => (parcel, "newest"),
         };
+        if how == "oldest" && planted!("otp.shed-unsaid") {
+            return shed(parcel);
+        }
         event!("otp.mailbox.shed", { count: 1 }, { process: self.pid().number(), how: how });
         shed(parcel);
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use simurgh_runtime::Label;
+use simurgh_runtime::Instant;
+use simurgh_runtime::{Label, planted};
 use simurgh_sync::mailbox::{Mailbox, Policy};
 use simurgh_sync::port;
 
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use crate::cell::{Core, Process, Served};
 use crate::crowd::NoRoom;
 use crate::process::{Spawn, link_both, running};
-use crate::{ExitReason, Pid, Server, ServerRef, run};
+use crate::{ExitReason, Kind, Pid, Server, ServerRef, run};
 
 /// Messages that a mailbox holds unless told otherwise.
 pub const MAILBOX_CAPACITY: usize = 1_024;
@@ -190,8 +191,23 @@ pub(crate) async fn begun_or_why<S: Server>(
 }
 
 impl<M> Served<M> {
-    pub(crate) fn new(core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
+    pub(crate) fn new(mut core: Core, policy: Policy, capacity: usize, key: Option<fn(&M) -> Option<u64>>) -> Self {
+        let capacity = capacity + usize::from(planted!("otp.mailbox-off-by-one"));
         let resource = simurgh_runtime::sim::world(|world| world.new_resource()).unwrap_or(0);
-        Self { core, mailbox: Mailbox::new(policy, capacity), key, waits_when_full: policy == Policy::Block, resource }
+        core.kind = Kind::Server;
+        Self {
+            core,
+            mailbox: Mailbox::new(policy, capacity),
+            key,
+            waits_when_full: policy == Policy::Block,
+            since: Instant::now(),
+            resource,
+        }
+    }
+
+    /// For operators, something else than a plain server.
+    pub(crate) fn of_kind(mut self, kind: Kind) -> Self {
+        self.core.kind = kind;
+        self
     }
 }

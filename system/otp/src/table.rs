@@ -5,19 +5,22 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Label, Node, Slot};
+use simurgh_runtime::{Header, Label, Node, Slot};
 use simurgh_sync::mailbox::Counts;
 
-use crate::Pid;
 use crate::cell::Process;
+use crate::recent::Recent;
+use crate::{Pid, Strategy, stuck};
 
 const SHARDS: usize = 16;
 
 /// All processes of a node. Sharded, so that spawns on several threads seldom meet.
 pub(crate) struct Table {
     shards: [Shard; SHARDS],
+    pub(crate) recent: Recent,
 }
 
 type Shard = Mutex<ByNumber>;
@@ -48,12 +51,13 @@ impl Hasher for Spread {
 }
 
 impl Table {
-    fn new() -> Self {
-        Self { shards: std::array::from_fn(|_| Mutex::default()) }
+    fn new(node: &Node) -> Self {
+        stuck::tell_of(node);
+        Self { shards: std::array::from_fn(|_| Mutex::default()), recent: Recent::default() }
     }
 
     pub(crate) fn of(node: &Node) -> &Table {
-        node.slot(Slot::Processes, Table::new)
+        node.slot(Slot::Processes, || Table::new(node))
     }
 
     fn shard(&self, number: u64) -> &Shard {
@@ -75,6 +79,34 @@ impl Table {
     }
 }
 
+/// What a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A future, without a supervisor.
+    Process,
+    /// A future, below a supervisor.
+    Worker,
+    /// A server.
+    Server,
+    /// A supervisor, by its strategy.
+    Supervisor(Strategy),
+}
+
+impl Kind {
+    /// A word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Worker => "worker",
+            Self::Server => "server",
+            Self::Supervisor(Strategy::OneForOne) => "one_for_one",
+            Self::Supervisor(Strategy::OneForAll) => "one_for_all",
+            Self::Supervisor(Strategy::RestForOne) => "rest_for_one",
+        }
+    }
+}
+
 /// What can be told of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessInfo {
@@ -82,12 +114,21 @@ pub struct ProcessInfo {
     pub pid: Pid,
     /// What people call it.
     pub label: Label,
+    /// What it is.
+    pub kind: Kind,
+    /// How long it has lived; zero if it is a process without a mailbox, of which that is not kept.
+    pub age: Duration,
     /// How often it has been polled.
     pub polls: u64,
+    /// How long its polls have taken, by sampling: [`Header::poll_time_sampled`].
+    pub poll_time: Duration,
     /// Messages that it has handled.
     pub handled: u64,
     /// What its mailbox has counted, if it has one.
     pub mailbox: Option<Counts>,
+    /// An estimate of the memory that it takes, in bytes: its task, its records and its mailbox's ring,
+    /// but not what its state and its messages own.
+    pub memory: usize,
     /// The supervisor that started it.
     pub parent: Option<Pid>,
     /// The processes that it is linked to.
@@ -97,12 +138,18 @@ pub struct ProcessInfo {
 impl ProcessInfo {
     pub(crate) fn of(process: &dyn Process) -> Self {
         let core = process.core();
+        let mailbox = process.counts();
+        let ring = mailbox.as_ref().map_or(0, |counts| counts.bytes);
         Self {
             pid: core.pid(),
             label: core.header.label(),
+            kind: core.kind,
+            age: process.age(),
             polls: core.header.polls(),
+            poll_time: core.header.poll_time_sampled(),
             handled: core.handled.load(Ordering::Relaxed),
-            mailbox: process.counts(),
+            memory: core.task_bytes as usize + process.bytes() + size_of::<Header>() + ring,
+            mailbox,
             parent: core.parent.as_ref().map(|parent| parent.pid()),
             links: core.links(),
         }

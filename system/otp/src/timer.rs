@@ -8,7 +8,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use simurgh_runtime::time::Sleep;
-use simurgh_runtime::{Instant, sleep_until};
+use simurgh_runtime::{Instant, planted, sleep_until};
 use slab::Slab;
 
 /// Names a timer of a server: see [`Context::send_after`](crate::Context::send_after).
@@ -46,7 +46,9 @@ impl<M> Default for Timers<M> {
 
 impl<M> Timers<M> {
     pub(crate) fn add(&mut self, after: Duration, message: M) -> TimerRef {
-        self.insert(Instant::now() + after, What::Once(message))
+        // As timers with a coarse wheel do that forget to round up.
+        let coarse = if planted!("otp.timer-early") { Duration::from_millis(after.as_millis() as u64) } else { after };
+        self.insert(Instant::now() + coarse, What::Once(message))
     }
 
     pub(crate) fn add_every(&mut self, period: Duration, make: Box<dyn FnMut() -> M + Send>) -> TimerRef {

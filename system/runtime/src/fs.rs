@@ -21,7 +21,7 @@
 //! ```
 
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use crate::sim::{self, PathOp, PathReply};
 
 /// How a file is opened. The default opens nothing for nothing: say what is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools)] // the five flags of open(2)
+#[allow(clippy::struct_excessive_bools)] // the flags of open(2)
 pub struct OpenOptions {
     /// For reading.
     pub read: bool,
@@ -41,6 +41,8 @@ pub struct OpenOptions {
     pub create_new: bool,
     /// Emptied.
     pub truncate: bool,
+    /// If it is made, for its owner only (mode 0600). A simulated disk has one user.
+    pub private: bool,
 }
 
 impl OpenOptions {
@@ -94,6 +96,7 @@ impl File {
                     .create(options.create)
                     .create_new(options.create_new)
                     .truncate(options.truncate)
+                    .mode(if options.private { 0o600 } else { 0o666 })
                     .open(path)?,
             ),
         };

@@ -22,7 +22,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::sim;
+use crate::{Node, sim};
 
 pub use std::process::ExitStatus;
 
@@ -48,6 +48,15 @@ pub enum Stdio {
     Inherit,
     /// To nothing: reads end at once, writes vanish.
     Null,
+}
+
+/// The id of this OS process; in the simulator, where all nodes live in one, it tells apart the runs of
+/// a node.
+///
+/// # Panics
+/// In the simulator, outside of a task of a node.
+pub fn id() -> u32 {
+    if sim::is_simulated() { 1 + Node::current().incarnation() } else { std::process::id() }
 }
 
 impl Command {

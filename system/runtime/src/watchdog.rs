@@ -110,6 +110,12 @@ pub fn on_stuck(handler: impl Fn(&Stuck) + Send + Sync + 'static) {
     Watch::of(&Node::current()).set_handler(Arc::new(handler));
 }
 
+/// As [`on_stuck`], if nobody has said anything yet: for the crates between this one and the application.
+#[doc(hidden)]
+pub fn on_stuck_by_default(node: &Node, handler: impl Fn(&Stuck) + Send + Sync + 'static) {
+    Watch::of(node).set_default_handler(Arc::new(handler));
+}
+
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { node: NodeId(node), incarnation, task, label, polls, thread, for_ms, .. } = self;

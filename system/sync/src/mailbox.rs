@@ -91,6 +91,8 @@ pub struct Counts {
     pub blocked: usize,
     /// The bound.
     pub capacity: usize,
+    /// Bytes that are allocated for what waits, without what the messages own.
+    pub bytes: usize,
 }
 
 /// A bounded queue of many senders and one receiver. Shared behind an `Arc`.
@@ -222,6 +224,7 @@ impl<T, S> Mailbox<T, S> {
             shed: inner.shed,
             blocked: inner.rare.as_ref().map_or(0, |rare| rare.waiters.len()),
             capacity: inner.capacity as usize,
+            bytes: inner.ring.capacity() * size_of::<Entry<T, S>>(),
         }
     }
 }

@@ -30,7 +30,7 @@ mod levels;
 mod line;
 
 pub use levels::{Levels, LevelsError};
-pub use line::VALUE_LEN_MAX;
+pub use line::{OneLine, Quoted, VALUE_LEN_MAX};
 
 use levels::rank;
 use line::Line;
@@ -47,7 +47,8 @@ pub struct LogConfig {
 /// The form of a line. In both, no value can end a line, begin another or hide what stands there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
-    /// `2026-01-01T00:00:00.000Z INFO  [node1] connection 17: message key=value`
+    /// `2026-01-01T00:00:00.000Z INFO  [node1] connection 17: message key=value`. The rows of a field
+    /// called `screen` stand below it, each behind a bar.
     #[default]
     Text,
     /// One JSON object a line: `ts`, `level`, `target`, `node`, `task`, `label`, `trace_id`,

@@ -17,7 +17,7 @@ use super::spec::{ChildSpec, IntoChild};
 use super::{ConfigError, core::ChildKey};
 use crate::cell::{Process, Served};
 use crate::process::{Spawn, link_both, running};
-use crate::{ExitReason, MAILBOX_CAPACITY, StartError};
+use crate::{ExitReason, Kind, MAILBOX_CAPACITY, StartError};
 
 /// A supervisor: children in their order, and which failure takes what down.
 ///
@@ -156,8 +156,9 @@ impl Supervisor {
         linked: Option<&dyn Process>,
         begun: Option<port::Sender<()>>,
     ) -> Arc<Served<Message>> {
+        let kind = Kind::Supervisor(self.options.strategy);
         spawn.spawn_with(
-            |core| Served::new(core, Mailbox::Block, MAILBOX_CAPACITY, None),
+            |core| Served::new(core, Mailbox::Block, MAILBOX_CAPACITY, None).of_kind(kind),
             |process| self.run(Arc::clone(process), begun),
             |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
         )

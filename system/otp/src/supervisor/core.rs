@@ -171,6 +171,16 @@ impl Core {
         out.append(&mut self.out);
     }
 
+    /// What holds for it as a whole.
+    pub(crate) fn options(&self) -> Options {
+        self.options
+    }
+
+    /// Whether all of it is coming down, or is down.
+    pub(crate) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. } | Phase::Ended)
+    }
+
     /// The key of the child with this id.
     pub(crate) fn key_of(&self, id: &str) -> Option<ChildKey> {
         self.ids.get(id).copied()
@@ -196,11 +206,6 @@ impl Core {
             count.waiting += usize::from(matches!(child.state, ChildState::Waiting { .. }));
         }
         count
-    }
-
-    /// Whether its end has begun.
-    pub(crate) fn is_ending(&self) -> bool {
-        matches!(self.phase, Phase::Ending { .. } | Phase::Ended)
     }
 
     /// Takes the next steps towards what is wished.

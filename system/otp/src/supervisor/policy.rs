@@ -18,6 +18,17 @@ pub enum Strategy {
     RestForOne,
 }
 
+impl Strategy {
+    /// A word for telemetry.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OneForOne => "one_for_one",
+            Self::OneForAll => "one_for_all",
+            Self::RestForOne => "rest_for_one",
+        }
+    }
+}
+
 /// Whether a child whose process has ended is started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Restart {

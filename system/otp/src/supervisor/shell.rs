@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::ready;
+use std::time::Duration;
 
 use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::{Instant, Label, random};
@@ -14,8 +15,10 @@ use tokio::task::coop;
 mod crowd;
 
 use self::crowd::Members;
-use super::core::{Action, Ask, ChildKey, Core, Decision, Input, Refusal, Report, Request, Run, StopHow, Timer};
-use super::policy::Shutdown;
+use super::core::{
+    Action, Ask, ChildKey, Core, Decision, Input, Options, Refusal, Report, Request, Run, StopHow, Timer,
+};
+use super::policy::{Restart, Shutdown};
 use super::reference::{ChildInfo, Message};
 use super::spec::ChildSpec;
 use crate::cell::{Process, Served};
@@ -41,6 +44,8 @@ pub(super) struct Shell {
     out: Vec<Action>,
     /// Crashes that wait for what is decided about them.
     crashes: Vec<(Run, Box<CrashReport>)>,
+    /// Decisions about lives that have not ended yet: those that overran their shutdown.
+    overruns: HashMap<Run, String>,
     begun: Option<port::Sender<()>>,
     /// Of a dynamic supervisor: the children that were not started here.
     members: Option<Members>,
@@ -84,6 +89,7 @@ impl Shell {
             next_request: 0,
             out: Vec::new(),
             crashes: Vec::new(),
+            overruns: HashMap::default(),
             begun,
             members: None,
         }
@@ -97,12 +103,17 @@ impl Shell {
 
     /// Supervises until the core says that it is over.
     pub(super) async fn run(mut self) -> ExitReason {
+        let Options { strategy, intensity, .. } = self.core.options();
+        event!("otp.supervisor.start", { restarts: intensity.restarts, within_ns: intensity.within.as_nanos() }, {
+            supervisor: self.me.core.pid().number(), strategy: strategy.name(),
+        });
         let mut over = self.step(Input::Boot);
         while over.is_none() {
             let event = self.next().await;
             over = self.handle(event);
         }
         self.outlive_members().await;
+        event!("otp.supervisor.over", {}, { supervisor: self.me.core.pid().number() });
         over.unwrap_or(ExitReason::Normal)
     }
 
@@ -139,8 +150,12 @@ impl Shell {
     fn step(&mut self, input: Input) -> Option<ExitReason> {
         let now_ns = self.since.elapsed().as_nanos() as u64;
         let mut out = std::mem::take(&mut self.out);
+        let was_ending = self.core.is_ending();
         self.core.step(now_ns, input, &mut out);
         if self.core.is_ending() {
+            if !was_ending {
+                event!("otp.supervisor.ending", {}, { supervisor: self.me.core.pid().number() });
+            }
             self.ask_members();
         }
         let mut over = None;
@@ -153,8 +168,9 @@ impl Shell {
         }
         self.out = out;
         // What nothing was decided about: a child that was being stopped.
-        for (_, crash) in self.crashes.drain(..) {
-            crash.decided("it was being stopped").tell();
+        for (run, crash) in self.crashes.drain(..) {
+            let overrun = self.overruns.get(&run).map(String::as_str);
+            crash.decided(overrun.unwrap_or("none: it was being stopped")).tell();
         }
         over
     }
@@ -199,8 +215,9 @@ impl Shell {
         let Some(spec) = self.specs.get(&key) else { return };
         let me = Arc::clone(&self.me) as Arc<dyn Process>;
         let child = (spec.start)(me, Label::Owned(Arc::clone(&spec.policy.id)));
-        event!("otp.child.start", { run: run.0 }, {
+        event!("otp.child.start", { run: run.0, place: key.0 }, {
             supervisor: self.me.core.pid().number(), child: &*spec.policy.id, process: child.pid().number(),
+            permanent: spec.policy.restart == Restart::Permanent,
         });
         self.lives.insert(child.pid(), Life { key, run, ready: false });
         self.pids.insert(run, child);
@@ -212,6 +229,9 @@ impl Shell {
             StopHow::Kill => ExitReason::Kill,
             StopHow::Shutdown => ExitReason::shutdown("its supervisor stops it"),
         };
+        event!("otp.child.stop", {}, {
+            supervisor: self.me.core.pid().number(), process: child.pid().number(), asked: how == StopHow::Shutdown,
+        });
         let asked = how == StopHow::Shutdown && child.signal(Box::new(Signal::Shutdown(reason.clone()))).is_ok();
         if !asked {
             child.core().doom(reason);
@@ -230,16 +250,22 @@ impl Shell {
                 self.pids.remove(&run);
                 self.crashes.extend(report.map(|report| (run, report)));
                 let reason = exit.reason;
-                self.step(if ready {
+                event!("otp.child.exit", {}, {
+                    supervisor: self.me.core.pid().number(), process: exit.pid.number(), reason: reason.kind(),
+                });
+                let over = self.step(if ready {
                     Input::Exited { key, run, reason }
                 } else {
                     Input::StartFailed { key, run, reason }
-                })
+                });
+                self.overruns.remove(&run);
+                over
             }
             Signal::Ready(pid) => {
                 let life = self.lives.get_mut(&pid)?;
                 life.ready = true;
                 let (key, run) = (life.key, life.run);
+                event!("otp.child.ready", {}, { supervisor: self.me.core.pid().number(), process: pid.number() });
                 self.step(Input::Started { key, run })
             }
             Signal::Exit(exit) if self.me.core.parent.as_ref().is_some_and(|parent| parent.pid() == exit.pid) => {
@@ -316,7 +342,8 @@ impl Shell {
 
     fn report(&mut self, report: &Report) {
         let decision = words(&report.decision);
-        event!("otp.supervisor.decision", {}, {
+        let delay = if let Decision::RestartedIn(delay) = report.decision { delay } else { Duration::ZERO };
+        event!("otp.supervisor.decision", { delay_ns: delay.as_nanos() }, {
             supervisor: self.me.core.pid().number(),
             child: &*report.id,
             reason: report.reason.kind(),
@@ -326,6 +353,8 @@ impl Shell {
         if let Some(place) = place {
             let (_, crash) = self.crashes.swap_remove(place);
             crash.decided(&decision).tell();
+        } else if matches!(report.decision, Decision::Overran(_)) {
+            self.overruns.insert(report.run, decision);
         }
     }
 }

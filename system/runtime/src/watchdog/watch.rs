@@ -107,6 +107,11 @@ impl Watch {
         drop(before); // Outside of the lock: it is somebody else's code.
     }
 
+    /// Sets a handler if there is none.
+    pub(super) fn set_default_handler(&self, handler: Handler) {
+        self.handler.lock().get_or_insert(handler);
+    }
+
     pub(super) fn handler(&self) -> Option<Handler> {
         self.handler.lock().clone()
     }

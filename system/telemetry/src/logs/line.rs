@@ -13,6 +13,10 @@ pub const VALUE_LEN_MAX: usize = 8 * 1024;
 /// Most causes of an error that are told; a chain of causes could be a circle.
 const CAUSES_MAX: usize = 8;
 
+/// The field whose rows stand below the line, each behind a bar, in text for people. Its name is
+/// chosen by code, and a bar begins no line of its own: what a stranger says still cannot look like one.
+const SCREEN: &str = "screen";
+
 /// What a line says.
 pub(super) struct Line {
     pub(super) at: Timestamp,
@@ -61,12 +65,18 @@ impl Line {
         push(format_args!("{}", OneLine(&self.message)));
         for (name, value) in &self.fields {
             match value {
+                Said::Text(_) if *name == SCREEN => {}
                 Said::Text(value) if needs_quotes(value) => push(format_args!(" {name}=\"{}\"", Quoted(value))),
                 Said::Bare(value) | Said::Text(value) => push(format_args!(" {name}={value}")),
             }
         }
         if let Some(trace_id) = self.trace_id {
             push(format_args!(" trace_id={trace_id:032x}"));
+        }
+        for (name, value) in &self.fields {
+            if let (SCREEN, Said::Text(screen)) = (*name, value) {
+                screen.lines().for_each(|row| push(format_args!("\n    | {}", OneLine(row))));
+            }
         }
         text
     }
@@ -188,8 +198,9 @@ fn needs_quotes(value: &str) -> bool {
     value.is_empty() || value.chars().any(|letter| matches!(letter, ' ' | '=' | '"' | '\\') || deceives(letter))
 }
 
-/// Text that stays on its line.
-struct OneLine<'a>(&'a str);
+/// Text that stays on its line: what could end it, or make it look other than it is, is escaped.
+#[derive(Debug, Clone, Copy)]
+pub struct OneLine<'a>(pub &'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -200,8 +211,9 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// Text for between quotation marks, by the rules of JSON.
-struct Quoted<'a>(&'a str);
+/// Text for between quotation marks, by the rules of JSON; what could deceive a reader is escaped too.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

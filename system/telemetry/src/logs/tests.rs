@@ -31,6 +31,18 @@ fn text_is_one_line() {
 }
 
 #[test]
+fn a_screen_stands_below_the_line_behind_bars() {
+    let fields =
+        vec![("screen", Said::Text("one\n2026-01-01 FORGED\u{1b}[2J".into())), ("count", Said::Bare("3".into()))];
+    let line = Line { fields, message: "ended".into(), trace_id: None, ..line() };
+    assert_eq!(
+        line.text(),
+        "2026-01-01T00:00:00.123Z WARN  [node1] connection 17: ended count=3\n    | one\n    | 2026-01-01 FORGED\\u001b[2J"
+    );
+    assert_eq!(line.json().lines().count(), 1);
+}
+
+#[test]
 fn json_is_one_object() {
     assert_eq!(
         line().json(),

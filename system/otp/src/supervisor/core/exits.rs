@@ -158,7 +158,8 @@ impl Core {
             None => self.report(key, run, reason, Decision::Restarted),
             Some(delay) => {
                 self.report(key, run, reason, Decision::RestartedIn(delay));
-                let timer = self.arm(key, delay);
+                let early = planted!("supervisor.delay-cut-short", self);
+                let timer = self.arm(key, if early { delay / 2 } else { delay });
                 self.live(key, Life::Waiting { timer, until_ns: now_ns.saturating_add(nanos(delay)) });
             }
         }

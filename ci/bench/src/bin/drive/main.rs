@@ -1,4 +1,6 @@
-//! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`.
+//! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`, `drive otp [--quick]`.
+
+mod otp;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -17,7 +19,8 @@ fn main() {
         Some("echo") => echo(),
         Some("memory") => memory(),
         Some("seam") => seam(),
-        _ => panic!("usage: drive echo|memory|seam"),
+        Some("otp") => otp::measure(std::env::args().any(|arg| arg == "--quick")),
+        _ => panic!("usage: drive echo|memory|seam|otp [--quick]"),
     }
 }
 
@@ -155,18 +158,18 @@ fn bytes_per_connection(program: &str, args: &[&str]) -> f64 {
     (server.resident() - before) / held
 }
 
-/// Instructions that a process needs for `echoes` echoes, by callgrind.
-fn instructions(variant: &str, echoes: usize) -> f64 {
+/// Instructions that a program of this workspace needs, by callgrind.
+fn instructions(program: &str, args: &[&str]) -> f64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(sibling("seam"))
-        .args(["echo", variant, &echoes.to_string()])
+        .arg(sibling(program))
+        .args(args)
         .env("TOKIO_WORKER_THREADS", "1")
         .stdout(Stdio::null())
         .output()
         .expect("valgrind runs");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "seam echo {variant} failed:\n{text}");
+    assert!(output.status.success(), "{program} {args:?} failed:\n{text}");
     let total = text.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind's count").1;
     total.trim().parse().expect("a number")
 }
@@ -203,7 +206,8 @@ interval.
     let mut each = [Vec::new(), Vec::new(), Vec::new()];
     for round in 0..PAIRS {
         for (index, (variant, ..)) in VARIANTS.iter().enumerate() {
-            each[index].push((instructions(variant, 4_000) - instructions(variant, 2_000)) / 2_000.0);
+            let of = |echoes| instructions("seam", &["echo", variant, echoes]);
+            each[index].push((of("4000") - of("2000")) / 2_000.0);
         }
         eprint!("\r  callgrind: round {} of {PAIRS} ", round + 1);
     }

@@ -14,7 +14,8 @@ const WATCHERS: u64 = 10;
 
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "processes that return, fail, panic and are killed, under monitors set before, during and after";
-    registry.with(Simulation::new("otp/monitors", about, monitors).planted_plainly(&["otp.kill-forgotten"]))
+    let simulation = Simulation::new("otp/monitors", about, monitors).profile(super::schedules());
+    registry.with(simulation.planted_plainly(&["otp.kill-forgotten"]))
 }
 
 /// The whole story: see the module.
