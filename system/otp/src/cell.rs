@@ -20,7 +20,6 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
-use simurgh_runtime::collections::HashMap;
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::task::Grip;
 use simurgh_runtime::{Header, Instant, planted, sim};
@@ -32,7 +31,7 @@ use slab::Slab;
 use crate::crash::CrashReport;
 use crate::crowd::{Crowd, NoRoom};
 use crate::signal::{Exit, Signal};
-use crate::table::Table;
+use crate::table::{ByNumber, Table};
 use crate::{Down, ExitReason, Kind, Pid};
 
 /// What all processes have.
@@ -71,7 +70,7 @@ struct State {
 pub(crate) struct Rare {
     watchers: Slab<Watcher>,
     pub(crate) links: Vec<Pid>,
-    children: HashMap<u64, Arc<dyn Process>>,
+    children: ByNumber,
     /// A dynamic supervisor's account of its children.
     crowd: Option<Box<Crowd>>,
     /// What it leaves behind: done when it is gone, before anybody hears of that.
@@ -432,7 +431,7 @@ impl dyn Process {
     }
 
     /// Its future is gone, and with it all that it held.
-    pub(crate) fn end(self: Arc<Self>, reason: ExitReason) {
+    pub(crate) fn end(self: Arc<Self>, reason: &ExitReason) {
         let core = self.core();
         if core.header.node().is_dead() {
             return; // nobody is left to tell
@@ -507,32 +506,36 @@ impl dyn Process {
         let reason = state.reason.clone().unwrap_or(ExitReason::Kill);
         let (rare, watched) = (state.rare.take(), state.watched);
         drop(state);
-        self.tell(reason, rare, watched);
+        self.tell(&reason, rare, watched);
     }
 
     /// Tells everybody of the end.
-    fn tell(self: Arc<Self>, reason: ExitReason, mut rare: Option<Box<Rare>>, watched: bool) {
+    fn tell(self: Arc<Self>, reason: &ExitReason, mut rare: Option<Box<Rare>>, watched: bool) {
         let core = self.core();
         let table = Table::of(core.header.node());
         table.remove(core.pid());
         // The task at work may be another: the last child of a supervisor ends it too.
         event!("otp.process.stop", {}, { process: core.pid().number(), reason: reason.kind() });
-        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, &reason, rare.as_deref())));
-        if let (ExitReason::Panic(report), false) = (&reason, watched) {
+        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, reason, rare.as_deref())));
+        if let (ExitReason::Panic(report), false) = (reason, watched) {
             sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
         }
         // A member gives up its place before anybody hears of its end: who waits for that finds room.
         if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
-            Arc::clone(parent).child_ended(core, &reason, report.take());
+            Arc::clone(parent).child_ended(core, reason, report.take());
         }
         let late_names = rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.names));
         if let Some(rare) = rare {
-            rare.tell(core.pid(), &reason, table);
+            rare.tell(core.pid(), reason, table);
         }
         match &core.parent {
             Some(_) if core.member => {}
-            Some(parent) => Arc::clone(parent).child_ended(core, &reason, report),
-            None => report.into_iter().for_each(|report| report.tell()),
+            Some(parent) => Arc::clone(parent).child_ended(core, reason, report),
+            None => {
+                if let Some(report) = report {
+                    report.tell();
+                }
+            }
         }
         if planted!("registry.stale-name") && Header::with(|header| header.is_some()) {
             // As a registry does that is a process itself, and monitors those that it knows.

@@ -28,6 +28,8 @@ pub struct Context<S: Server> {
     burst: u32,
     suspended: bool,
     pub(crate) traces: bool,
+    /// Boxed: most servers never have one, and each pays for its size.
+    #[allow(clippy::box_collection)]
     next: Option<Box<VecDeque<S::Message>>>,
     monitors: Option<Box<HashSet<u64>>>,
     next_monitor: u64,

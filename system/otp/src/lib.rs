@@ -18,8 +18,13 @@
 //! How the parts meet: a process is a task of a node; its [`Pid`] is the node's number and the
 //! task's; the node's table finds it by that. When it ends, for whatever reason, it is taken out of
 //! the table, and each [`Monitor`] gets one [`Down`], after everything that the process did.
-//! Mailboxes, links, servers and supervisors stand on this floor and come next. A [`Registry`] finds
-//! processes by key, and an [`Inbox`] is for a plain process that receives.
+//!
+//! Servers stand on that, and whoever looks after them: a [`Supervisor`] starts its children in order
+//! and restarts those that fail; a [`DynamicSupervisor`] has many that come and go, a
+//! [`TaskSupervisor`] those that work out one value ([`task`]), a [`PartitionSupervisor`] one kind by
+//! key. An [`Application`] starts all of it stage by stage, and stops it in reverse.
+//!
+//! A [`Registry`] finds processes by key, and an [`Inbox`] is for a plain process that receives.
 
 #![forbid(unsafe_code)]
 

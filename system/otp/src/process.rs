@@ -246,7 +246,7 @@ pin_project! {
                 let reason = process.core().reason().unwrap_or(ExitReason::Kill);
                 let reason = process.announce(reason);
                 let _ = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
-                process.end(reason);
+                process.end(&reason);
             }
         }
     }
@@ -270,7 +270,7 @@ impl<F: Future<Output: IntoExit>> Future for Body<F> {
         let reason = process.announce(reason);
         let _ = catch_unwind(AssertUnwindSafe(|| this.body.set(None)));
         if let Some(process) = this.process.take() {
-            process.end(reason);
+            process.end(&reason);
         }
         Poll::Ready(())
     }

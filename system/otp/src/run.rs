@@ -189,6 +189,7 @@ impl Drop for Working<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::print_stderr)] // it prints sizes for who minds them
 mod sizes {
     use super::*;
     struct C(u64);

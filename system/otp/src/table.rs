@@ -1,5 +1,6 @@
 //! A node's processes, by number.
 
+#[allow(clippy::disallowed_types)] // with a hash of its own
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::Ordering;
@@ -24,12 +25,16 @@ pub(crate) struct Table {
     names: OnceLock<Registry<Name>>,
 }
 
-type Shard = Mutex<HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>>;
+type Shard = Mutex<ByNumber>;
+
+/// Processes by their number.
+#[allow(clippy::disallowed_types)] // with a hash of its own
+pub(crate) type ByNumber = HashMap<u64, Arc<dyn Process>, BuildHasherDefault<Spread>>;
 
 /// The hash of a process's number. We give out the numbers, one after the other: nobody can choose
 /// them badly, and to multiply spreads them well.
 #[derive(Default)]
-struct Spread(u64);
+pub(crate) struct Spread(u64);
 
 impl Hasher for Spread {
     fn finish(&self) -> u64 {
@@ -37,7 +42,9 @@ impl Hasher for Spread {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
     }
 
     fn write_u64(&mut self, number: u64) {

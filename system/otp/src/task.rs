@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{Label, timeout};
 use simurgh_sync::port;
 
@@ -58,23 +59,44 @@ pub(crate) fn start<T: Send + 'static>(
     owner: Option<Arc<dyn Process>>,
     future: impl Future<Output = T> + Send + 'static,
 ) -> Task<T> {
-    let (sender, value) = port::pair();
+    let (work, handover, value) = parts(future);
     let process = Spawn::new(label).supervised().spawn_with(
         Plain::of,
-        |process| work(Arc::clone(process), future, sender),
-        |process| owner.iter().for_each(|owner| link_both(&**owner, &process.core)),
+        |_| work,
+        |process| {
+            process.core.set_farewell(handover);
+            if let Some(owner) = &owner {
+                link_both(&**owner, &process.core);
+            }
+        },
     );
     Task { process, owner, value: Some(value) }
 }
 
-/// Works the value out. It is handed over when the process is gone, and its place free.
-async fn work<T: Send + 'static>(me: Arc<Plain>, future: impl Future<Output = T>, to: port::Sender<T>) {
-    let value = future.await;
-    // Nobody waits for the value of a task that is ignored.
-    me.core.set_farewell(move || drop(to.send(value)));
+/// What a task does, what it does when it is gone, and what its owner gets of it: the value is handed
+/// over at the very end, so that who has it, or hears that there is none, finds nothing left of the
+/// task, and its place free.
+fn parts<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> (impl Future<Output = ()> + Send + 'static, impl FnOnce() + Send + 'static, port::Receiver<T>) {
+    let (sender, value) = port::pair();
+    let done = Arc::new(Mutex::new(None));
+    let found = Arc::clone(&done);
+    let work = async move {
+        let value = future.await;
+        *done.lock() = Some(value);
+    };
+    let handover = move || {
+        let value = found.lock().take();
+        match value {
+            Some(value) => drop(sender.send(value)), // nobody waits for it if the task is ignored
+            None => drop(sender),
+        }
+    };
+    (work, handover, value)
 }
 
-/// A value that a process works out: await it. When the value is there, the process is gone.
+/// A value that a process works out: await it. When that is done, the process is gone.
 ///
 /// A task that crashes gives its reason; but it is linked, so that its owner ends for the same reason
 /// unless it traps exits, or is no process. A task that may fail without taking its owner with it is

@@ -21,6 +21,7 @@ pub struct TimerRef {
 pub(crate) struct Timers<M> {
     /// By time, then by the order in which they were set.
     due: BinaryHeap<Reverse<(Instant, u64, usize)>>,
+    #[allow(clippy::struct_field_names)]
     timers: Slab<Timer<M>>,
     next: u64,
     sleep: Option<Pin<Box<Sleep>>>,

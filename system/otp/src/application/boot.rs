@@ -136,12 +136,15 @@ impl Drop for Boot {
     }
 }
 
-/// Awaits a hook.
-async fn within(limit: Duration, hook: task::Task<ExitReason>) -> Result<(), ExitReason> {
-    match timeout(limit, hook).await {
-        Ok(Ok(ExitReason::Normal)) => Ok(()),
-        Ok(Ok(reason) | Err(reason)) => Err(reason),
-        Err(_) => Err(ExitReason::error(format_args!("it was not done within {limit:?}"))),
+/// Awaits a hook, and ends it when it takes too long.
+async fn within(limit: Duration, mut hook: task::Task<ExitReason>) -> Result<(), ExitReason> {
+    match hook.yield_for(limit).await {
+        Some(Ok(ExitReason::Normal)) => Ok(()),
+        Some(Ok(reason) | Err(reason)) => Err(reason),
+        None => {
+            let _ = timeout(GRACE, hook.shutdown(GRACE)).await; // but for one that never awaits
+            Err(ExitReason::error(format_args!("it was not done within {limit:?}")))
+        }
     }
 }
 

@@ -134,7 +134,7 @@ impl Children {
         label: impl Into<Label>,
         body: impl Future<Output = T> + Send + 'static,
     ) -> Result<Pid, DynamicError> {
-        self.spawn_process(label.into(), |_| body, |_| ()).map(|process| process.core.pid())
+        self.spawn_process(label.into(), body, |_| ()).map(|process| process.core.pid())
     }
 
     /// As [`Children::spawn`], of a future that knows its pid. It is made in the process: a panic while
@@ -157,18 +157,15 @@ impl Children {
     }
 
     /// As [`Children::spawn`]; `first` is called before it begins.
-    pub(crate) fn spawn_process<B>(
+    pub(crate) fn spawn_process<T: IntoExit + Send + 'static>(
         &self,
         label: Label,
-        body: impl FnOnce(&Arc<Plain>) -> B,
+        body: impl Future<Output = T> + Send + 'static,
         first: impl FnOnce(&Arc<Plain>),
-    ) -> Result<Arc<Plain>, DynamicError>
-    where
-        B: Future<Output: IntoExit> + Send + 'static,
-    {
+    ) -> Result<Arc<Plain>, DynamicError> {
         let supervisor = self.supervisor()?;
         self.look_first(&supervisor)?;
-        Ok(Spawn::new(label).member_of(supervisor).try_spawn_with(Plain::of, body, first)?)
+        Ok(Spawn::new(label).member_of(supervisor).try_spawn_with(Plain::of, |_| body, first)?)
     }
 
     /// Starts a server, that is not restarted, and waits until its init is done.

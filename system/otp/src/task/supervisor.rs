@@ -4,9 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use simurgh_runtime::Label;
-use simurgh_sync::port;
 
-use super::{Task, TaskStream, work};
+use super::{Task, TaskStream, parts};
 use crate::cell::Process;
 use crate::process::{link_both, running};
 use crate::{
@@ -117,12 +116,13 @@ impl Tasks {
         label: Label,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Result<Task<T>, DynamicError> {
-        let (sender, value) = port::pair();
-        let process = self.children.spawn_process(
-            label,
-            |process| work(Arc::clone(process), future, sender),
-            |process| owner.iter().for_each(|owner| link_both(&**owner, &process.core)),
-        )?;
+        let (work, handover, value) = parts(future);
+        let process = self.children.spawn_process(label, work, |process| {
+            process.core.set_farewell(handover);
+            if let Some(owner) = &owner {
+                link_both(&**owner, &process.core);
+            }
+        })?;
         Ok(Task { process, owner, value: Some(value) })
     }
 

@@ -27,6 +27,9 @@ fn a_task_gives_its_value_once() {
 #[test]
 fn a_crash_is_its_reason_and_ends_the_linked_owner() {
     run("test", async {
+        let bad = task::<()>("bad", async { panic!("bad luck") });
+        let pid = bad.pid();
+        assert!(bad.await.is_err() && !is_alive(pid), "who hears of its end finds nothing left");
         let crash = task("bad", async { panic!("bad luck") });
         assert!(matches!(crash.await, Err::<(), _>(ExitReason::Panic(_))), "an owner that is no process hears of it");
         let (_, owner) = spawn_monitor("owner", async {
