@@ -109,7 +109,9 @@ impl Default for ControlOptions {
 #[non_exhaustive]
 pub enum ControlError {
     /// Others could reach it.
-    #[error("{0} can be reached from other machines, and the control socket is not encrypted; listen on 127.0.0.1, or set allow_remote")]
+    #[error(
+        "{0} can be reached from other machines, and the control socket is not encrypted; listen on 127.0.0.1, or set allow_remote"
+    )]
     NotLoopback(SocketAddr),
     /// The token is no token.
     #[error("a control token has at least {TOKEN_LEN_MIN} visible ASCII letters and no blanks")]

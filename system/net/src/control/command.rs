@@ -46,7 +46,9 @@ impl Command {
                 let (form, rest) = form(rest);
                 let by = match rest {
                     [] => None,
-                    ["by", word] => Some(word.parse().map_err(|error: simurgh_otp::observer::ParseSortError| error.to_string())?),
+                    ["by", word] => {
+                        Some(word.parse().map_err(|error: simurgh_otp::observer::ParseSortError| error.to_string())?)
+                    }
                     _ => return Err(usage("tree [text] [by mailbox|memory|handled]")),
                 };
                 Ok(Self::Tree { form, by })
@@ -130,9 +132,25 @@ mod tests {
     #[test]
     fn what_is_no_command_is_told_in_one_line() {
         for line in [
-            "", "  ", "Tree", "tree txt", "tree by size", "tree by", "diff 1", "kill", "kill 17", "kill <0.1.0> now",
-            "trace", "trace <0.1.0>", "trace <0.1.0> maybe", "trace lines after", "trace lines after x", "describe",
-            "crashes json", "help me", "\u{1b}[2J",
+            "",
+            "  ",
+            "Tree",
+            "tree txt",
+            "tree by size",
+            "tree by",
+            "diff 1",
+            "kill",
+            "kill 17",
+            "kill <0.1.0> now",
+            "trace",
+            "trace <0.1.0>",
+            "trace <0.1.0> maybe",
+            "trace lines after",
+            "trace lines after x",
+            "describe",
+            "crashes json",
+            "help me",
+            "\u{1b}[2J",
         ] {
             let error = Command::parse(line).unwrap_err();
             assert_eq!(error.lines().count(), 1, "{line}: {error}");
