@@ -458,7 +458,7 @@ impl dyn Process {
         }
         match &core.parent {
             Some(parent) => Arc::clone(parent).child_ended(core.pid, &reason, report),
-            None => report.into_iter().for_each(|report| report.tell()),
+            None => report.into_iter().for_each(CrashReport::tell),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is shown, and what a key does: no terminal, no socket.
 
-use simurgh::otp::observer::SortBy;
+use simurgh::otp::observer::{SortBy, short_name};
 use simurgh::prelude::Instant;
 use simurgh::telemetry::logs::OneLine;
 
@@ -57,6 +57,8 @@ pub(super) struct App {
     /// What there is to tell, and whether it is bad news.
     pub(super) message: Option<(String, bool)>,
     last_trace: u64,
+    /// Where the selected process stood last.
+    last_place: usize,
 }
 
 impl App {
@@ -72,6 +74,7 @@ impl App {
             confirm: None,
             message: None,
             last_trace: 0,
+            last_place: 0,
         }
     }
 
@@ -120,7 +123,11 @@ impl App {
         let text = |name: &str| OneLine(line[name].as_str().unwrap_or("?")).to_string();
         let (at, took_us) = (text("at"), line["took_ns"].as_f64().unwrap_or(0.0) / 1_000.0);
         let time = at.get(11..23).unwrap_or(&at);
-        self.pane_lines.push(format!("{time}  {:<12} {:<40} {took_us:>10.1} us", text("pid"), text("message")));
+        self.pane_lines.push(format!(
+            "{time}  {:<12} {:<30} {took_us:>9.1} us",
+            text("pid"),
+            short_name(&text("message"))
+        ));
     }
 
     /// The answer to an order.
@@ -215,6 +222,7 @@ impl App {
     fn walk(&mut self, by: isize) -> Do {
         let last = self.rows.all.len().saturating_sub(1);
         let place = self.place().saturating_add_signed(by).min(last);
+        self.last_place = place;
         self.selected = self.rows.all.get(place).map(|row| row.pid.clone());
         match (self.pane, &self.selected) {
             (Some(Pane::Describe), Some(pid)) => {
@@ -236,10 +244,14 @@ impl App {
         self.rows.all.get(self.place()).filter(|row| !matches!(row.mark, Mark::Gone(_)))
     }
 
+    /// The selected process, or, when it is gone, the one that now stands in its place.
     fn keep_selection(&mut self) {
         let selected = self.selected.as_deref();
-        if !self.rows.all.iter().any(|row| Some(row.pid.as_str()) == selected) {
-            self.selected = self.rows.all.first().map(|row| row.pid.clone());
+        if let Some(place) = self.rows.all.iter().position(|row| Some(row.pid.as_str()) == selected) {
+            self.last_place = place;
+        } else {
+            let place = self.last_place.min(self.rows.all.len().saturating_sub(1));
+            self.selected = self.rows.all.get(place).map(|row| row.pid.clone());
         }
     }
 }

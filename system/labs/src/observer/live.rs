@@ -70,7 +70,9 @@ pub(super) async fn run(access: &Access, sort: Option<SortBy>) -> Result<(), Str
             None => break,
         }
     }
-    helpers.iter().for_each(|helper| helper.abort());
+    for helper in helpers {
+        helper.abort();
+    }
     Ok(())
 }
 

@@ -43,6 +43,7 @@ A node can be observed once it has called simurgh::net::control::Control::start.
 
 /// What is observed, and how.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line
 struct Wanted {
     demo: bool,
     serve: bool,
@@ -98,7 +99,7 @@ impl Wanted {
 }
 
 async fn observe(wanted: Wanted) -> Result<(), String> {
-    let dir = wanted.dir.clone().map(Into::into).unwrap_or_else(simurgh::net::control::default_dir);
+    let dir = wanted.dir.clone().map_or_else(simurgh::net::control::default_dir, Into::into);
     if !(wanted.demo || wanted.serve) {
         let access = node::choose(&dir, wanted.node.as_deref()).await?;
         return show(&wanted, &access).await;
@@ -127,7 +128,9 @@ async fn show(wanted: &Wanted, access: &Access) -> Result<(), String> {
     let mut client = Client::connect(access).await.map_err(|error| error.to_string())?;
     let form = if wanted.json { "" } else { " text" };
     let answer = client.ask(&format!("tree{form}{}", by(wanted.sort))).await.map_err(|error| error.to_string())?;
-    answer.iter().for_each(|line| out!("{line}"));
+    for line in answer {
+        out!("{line}");
+    }
     Ok(())
 }
 

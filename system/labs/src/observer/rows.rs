@@ -126,8 +126,8 @@ fn draw(rows: &mut [Row]) {
     let mut goes_on = [false; 65];
     for row in rows.iter_mut().rev() {
         let mut drawing = String::new();
-        for depth in 1..=row.depth {
-            drawing.push_str(match (depth == row.depth, goes_on[depth]) {
+        for (depth, goes_on) in goes_on.iter().enumerate().take(row.depth + 1).skip(1) {
+            drawing.push_str(match (depth == row.depth, *goes_on) {
                 (true, true) => "├─ ",
                 (true, false) => "└─ ",
                 (false, true) => "│  ",

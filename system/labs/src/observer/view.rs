@@ -1,5 +1,7 @@
 //! The picture.
 
+use std::fmt::Write as _;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -39,10 +41,10 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, app: &App) {
     let count = app.rows.alive as u64 + app.rows.omitted;
     let mut head = format!(" {}   {count} processes   {order}", app.node);
     if app.rows.omitted > 0 {
-        head += &format!("   {} not shown", app.rows.omitted);
+        let _ = write!(head, "   {} not shown", app.rows.omitted);
     }
     if !app.traced.is_empty() {
-        head += &format!("   {} traced", app.traced.len());
+        let _ = write!(head, "   {} traced", app.traced.len());
     }
     frame.render_widget(Paragraph::new(head).style(Style::new().add_modifier(Modifier::REVERSED)), area);
 }
