@@ -3,8 +3,10 @@
 //! | lab | shows |
 //! | --- | --- |
 //! | `echo` | a TCP service with a process for each connection ([`echo`]) |
+//! | `observer` | the processes of a running node, live in a terminal ([`observer`]) |
 
 #![forbid(unsafe_code)]
 
 pub mod demo;
 pub mod echo;
+pub mod observer;

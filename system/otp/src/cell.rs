@@ -531,11 +531,7 @@ impl dyn Process {
         match &core.parent {
             Some(_) if core.member => {}
             Some(parent) => Arc::clone(parent).child_ended(core, reason, report),
-            None => {
-                if let Some(report) = report {
-                    report.tell();
-                }
-            }
+            None => report.into_iter().for_each(CrashReport::tell),
         }
         if planted!("registry.stale-name") && Header::with(|header| header.is_some()) {
             // As a registry does that is a process itself, and monitors those that it knows.

@@ -29,7 +29,8 @@ mod screen;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use screen::{short_name, span};
+pub use screen::short_name;
+pub(crate) use screen::span;
 
 /// Crash reports that a node remembers; older ones are forgotten.
 pub const CRASHES_MAX: usize = 100;

@@ -77,7 +77,7 @@ mod tests {
         let mut out = String::new();
         object(&mut out, |it| {
             it.text("a", "say \"hi\"\n").number("b", 3).text_or_null("c", None::<&str>);
-            it.field("d", |out| list(out, [1, 2], |out, item| text(out, item)));
+            it.field("d", |out| list(out, [1, 2], text));
         });
         assert_eq!(out, r#"{"a":"say \"hi\"\n","b":3,"c":null,"d":["1","2"]}"#);
     }

@@ -35,7 +35,7 @@ use std::time::Duration;
 use simurgh_runtime::{Node, Timestamp, timeout};
 use simurgh_sync::port;
 
-use crate::crash::{short_name, span};
+use crate::crash::span;
 use crate::signal::{Signal, Wish};
 use crate::table::Table;
 use crate::{ExitReason, Kind, Pid, json};
@@ -46,6 +46,7 @@ mod tests;
 mod text;
 mod tree;
 
+pub use crate::crash::short_name;
 pub use diff::{Change, Diff, Place, Restarted};
 pub use tree::{Branch, PROCESSES_MAX, ParseSortError, SortBy, Tree, tree};
 

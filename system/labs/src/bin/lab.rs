@@ -8,18 +8,22 @@ use std::process::ExitCode;
 
 use simurgh::prelude::*;
 use simurgh_labs::echo::lab::{self, LabOptions};
+use simurgh_labs::observer;
 
 const HELP: &str = "\
 Runs a demonstration of one system, on real sockets, and prints what it shows with figures.
 
 usage: lab list
        lab echo [--conns N] [--port P] [--rounds R]
+       lab observer [--demo] [--once] [--json] [--sort mailbox|memory|handled] [--node NAME]
 
   echo   a TCP service with a process for each connection: its nine points, the memory of an idle
          connection, accepts and echoes a second, and a kill of one handler in a hundred
          --conns N    connections at once (default 1000, at least 100; the file limit is the bound)
          --port P     where it listens (default 0: a free port)
          --rounds R   echoes on each connection (default 100)
+
+  observer   the processes of a running node, live in this terminal; lab observer --help says more
 
 example: lab echo --conns 10000
 ";
@@ -43,7 +47,8 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         ("list", []) => {
-            out!("echo   a TCP service with a process for each connection");
+            out!("echo       a TCP service with a process for each connection");
+            out!("observer   the processes of a running node, live in this terminal");
             Ok(ExitCode::SUCCESS)
         }
         ("echo", rest) if rest.iter().any(|word| word == "--help" || word == "-h") => {
@@ -65,6 +70,7 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
             };
             Ok(runtime::exit_code(runtime::run("lab", lab::run(options))))
         }
+        ("observer", rest) => observer::command(rest),
         ("__echo-server", [port, connections]) => {
             let (port, connections) = (port.parse().unwrap_or(0), connections.parse().unwrap_or(0));
             Ok(runtime::exit_code(runtime::run("echo", lab::server(port, connections))))

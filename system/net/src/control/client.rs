@@ -60,7 +60,7 @@ impl Client {
         client.say(addr, &format!("{GREETING} {}", access.token.expose())).await?;
         let answer = client.hear(addr).await?;
         let node = answer.strip_prefix(GREETING).and_then(|rest| rest.strip_prefix(' '));
-        client.node = node.ok_or(ClientError::Nonsense(addr))?.to_owned();
+        node.ok_or(ClientError::Nonsense(addr))?.clone_into(&mut client.node);
         Ok(client)
     }
 

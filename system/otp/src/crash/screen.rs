@@ -105,7 +105,11 @@ fn rows(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 /// The name of a type without the modules: `alloc::vec::Vec<shop::Ask>` is `Vec<Ask>`.
 ///
 /// Modules begin with a small letter; what begins with a capital is a type, whose variants keep it.
-pub(crate) fn short_name(name: &str) -> String {
+///
+/// ```
+/// assert_eq!(simurgh_otp::observer::short_name("shop::Ask::Break"), "Ask::Break");
+/// ```
+pub fn short_name(name: &str) -> String {
     let mut short = String::with_capacity(name.len());
     let mut word_at = 0;
     let mut letters = name.char_indices().peekable();

@@ -185,7 +185,7 @@ crash!(a_panic_that_nobody_supervises, "loner", async {
 fn a_report_as_json() {
     let json = report("adder", async { tell(&root().await, Ask::Break("\"quoted\"")).await }).to_json();
     assert!(json.contains(r#""reason":"panic","detail":"panic: \"quoted\", at "#), "{json}");
-    assert!(json.contains(r#""last_message":"Ask::Break","handled":1,"waiting":0,"#), "{json}");
+    assert!(json.contains(r#""last_message":"Ask::Break","exit_of":null,"handled":1,"waiting":0,"#), "{json}");
     assert!(json.ends_with(r#""decision":"restarted"}"#), "{json}");
     assert_eq!(json.lines().count(), 1);
 }

@@ -1,7 +1,7 @@
 //! What has changed from one moment to another.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use simurgh_telemetry::logs::OneLine;
 
@@ -159,10 +159,10 @@ impl fmt::Display for Diff {
         for Change { place, handled, waiting: (was, is), shed } in &self.changed {
             let mut line = format!("  {} {} handled {handled}", OneLine(&place.path), place.pid);
             if was != is {
-                line += &format!(", waiting {was} -> {is}");
+                write!(line, ", waiting {was} -> {is}")?;
             }
             if *shed > 0 {
-                line += &format!(", shed {shed}");
+                write!(line, ", shed {shed}")?;
             }
             lines.push(line);
         }
