@@ -63,6 +63,7 @@ calls and casts, and kameo's, allocate each message.
     }
     memory(&effort);
     restart(&effort);
+    lookup(&effort);
     callgrind();
 }
 
@@ -149,6 +150,13 @@ fn restart(effort: &Effort) {
         }
         eprintln!("  restart: {place}");
     }
+}
+
+fn lookup(effort: &Effort) {
+    let count = (effort.run_ns / otp("ours", "lookup", "200000", 1)[0]) as u64;
+    let ns: Vec<f64> = (0..effort.rounds).map(|_| otp("ours", "lookup", &count.to_string(), 1)[0]).collect();
+    let (rate, verdict) = (1e3 / median(ns.clone()), never_above(&ns, 100.0));
+    println!("| registry lookup, one of 1,000, per s | | | | {rate:.2} M | | >= 10 M | {verdict} |");
 }
 
 /// Of two counts the difference, so that start-up cancels.

@@ -5,6 +5,7 @@
 //! - `cast128`, `cast1024`: nanoseconds per message, one sender, a mailbox of so many.
 //! - `idle`, `bare`, `supervised`: resident bytes per process that waits, and of the whole program.
 //! - `restart`: microseconds from a kill to the init of the next life, the 50th and 99th percentile.
+//! - `lookup`: nanoseconds per lookup of a process by its key, one of 1,000.
 //!
 //! A file for each variant, the same work in each; what is common is here. Run it with one worker
 //! thread (`TOKIO_WORKER_THREADS=1`) on one core.

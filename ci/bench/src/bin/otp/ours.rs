@@ -4,11 +4,15 @@ use std::future::{pending, ready};
 use std::time::{Duration, Instant};
 
 use simurgh_otp::{
-    self as otp, Context, DynamicSupervisor, Flow, InitError, Pid, Policy, Reply, Server, Start, Supervisor,
+    self as otp, Context, DynamicSupervisor, Flow, InitError, Pid, Policy, Registry, Reply, Server, Start, Supervisor,
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::yield_now;
 
 use crate::{DONE, each, idle, restarts, spawned, unknown};
+
+/// Processes that are registered, of which one is looked up.
+const KEYS: u64 = 1_000;
 
 struct Ask(u64, Reply<u64>);
 struct Tell(u64, u64);
@@ -31,6 +35,7 @@ pub async fn measure(figure: &str, count: u64) -> Vec<f64> {
         "bare" => idle(count, |_| ready(otp::spawn("process", pending::<()>()))).await,
         "supervised" => supervised(count).await,
         "restart" => restart(count).await,
+        "lookup" => lookup(count).await,
         _ => unknown(figure),
     }
 }
@@ -118,4 +123,20 @@ async fn restart(count: u64) -> Vec<f64> {
         .child("mortal", move || Mortal(tell.clone()));
     let _supervisor = supervisor.start("supervisor").await.expect("a start");
     restarts(count, lives, otp::kill).await
+}
+
+async fn lookup(count: u64) -> Vec<f64> {
+    let rooms: Registry<u64> = Registry::unique("rooms");
+    for key in 0..KEYS {
+        rooms.register_for(otp::spawn("room", pending::<()>()), key, ()).expect("it is free");
+    }
+    let since = Instant::now();
+    for number in 0..count {
+        let key = std::hint::black_box(number * 7 % KEYS);
+        assert!(std::hint::black_box(rooms.whereis(&key)).is_some());
+        if number % 4_096 == 0 {
+            yield_now().await;
+        }
+    }
+    each(count, since)
 }
