@@ -7,14 +7,18 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use simurgh::prelude::*;
+use simurgh::runtime::process::{Command, Stdio};
 use simurgh_labs::echo::lab::{self, LabOptions};
-use simurgh_labs::observer;
+use simurgh_labs::tree::Killed;
+use simurgh_labs::{observer, tree};
 
 const HELP: &str = "\
 Runs a demonstration of one system, on real sockets, and prints what it shows with figures.
 
 usage: lab list
        lab echo [--conns N] [--port P] [--rounds R]
+       lab tree [--kill acceptor|connection] [--conns N]
+       lab tree --sim [--seed N]
        lab observer [--demo] [--once] [--json] [--sort mailbox|memory|handled] [--node NAME]
 
   echo   a TCP service with a process for each connection: its nine points, the memory of an idle
@@ -22,6 +26,13 @@ usage: lab list
          --conns N    connections at once (default 1000, at least 100; the file limit is the bound)
          --port P     where it listens (default 0: a free port)
          --rounds R   echoes on each connection (default 100)
+
+  tree   the same service as a supervision tree: the points of supervisors, servers and applications,
+         a kill in the middle of it, and the time of the restart
+         --kill WHOM  acceptor (the default) or connection
+         --conns N    connections open meanwhile (default 1000, at least 10)
+         --sim        the tree under the simulator instead: cargo sim run tree/crash-orders
+         --seed N     with that seed (default 1)
 
   observer   the processes of a running node, live in this terminal; lab observer --help says more
 
@@ -48,6 +59,7 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
         }
         ("list", []) => {
             out!("echo       a TCP service with a process for each connection");
+            out!("tree       that service as a supervision tree, with a kill in the middle of it");
             out!("observer   the processes of a running node, live in this terminal");
             Ok(ExitCode::SUCCESS)
         }
@@ -70,6 +82,7 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
             };
             Ok(runtime::exit_code(runtime::run("lab", lab::run(options))))
         }
+        ("tree", rest) => tree_command(rest),
         ("observer", rest) => observer::command(rest),
         ("__echo-server", [port, connections]) => {
             let (port, connections) = (port.parse().unwrap_or(0), connections.parse().unwrap_or(0));
@@ -81,6 +94,40 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
         }
         (other, _) => Err(format!("there is no lab {other}; lab list names them")),
     }
+}
+
+fn tree_command(rest: &[String]) -> Result<ExitCode, String> {
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        out!("{}", HELP.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(sim) = rest.iter().position(|word| word == "--sim") {
+        let others: Vec<String> =
+            rest.iter().enumerate().filter(|(at, _)| *at != sim).map(|(_, word)| word.clone()).collect();
+        let seed = number(&flags(&others, &["seed"])?, "seed", 1)?;
+        return runtime::run("lab", simulated("tree/crash-orders", seed));
+    }
+    let flags = flags(rest, &["kill", "conns"])?;
+    let kill = match flags.get("kill").map_or("acceptor", String::as_str) {
+        "acceptor" => Killed::Acceptor,
+        "connection" => Killed::Connection,
+        other => return Err(format!("--kill: there is no {other}; acceptor or connection")),
+    };
+    let connections = number(&flags, "conns", 1_000)?;
+    if !(10..=15_000).contains(&connections) {
+        return Err("--conns: from 10 to 15000".to_owned());
+    }
+    let options = tree::LabOptions { kill, connections };
+    Ok(runtime::exit_code(runtime::run("echo", tree::run(options))))
+}
+
+/// Hands over to the simulator, which is no part of this program.
+async fn simulated(name: &str, seed: u64) -> Result<ExitCode, String> {
+    let command = Command::new("cargo").arg("sim").arg("run").arg(name).arg("--seed").arg(seed.to_string());
+    let command = command.stdin(Stdio::Null).stdout(Stdio::Inherit);
+    let mut child = command.spawn().map_err(|error| format!("cargo does not start: {error}"))?;
+    let status = child.wait().await.map_err(|error| error.to_string())?;
+    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
 }
 
 fn flags(words: &[String], known: &[&str]) -> Result<BTreeMap<String, String>, String> {

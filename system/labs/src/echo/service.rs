@@ -1,11 +1,22 @@
-//! The service: a listener with the echo handler, from start to drain.
+//! The service: an application with one stage, the listener, from start to drain.
+//!
+//! ```text
+//!   echo                    rest_for_one, the application's root
+//!   └─ listener             one_for_one
+//!      ├─ connections       a process for each connection
+//!      ├─ acceptor
+//!      └─ drain
+//! ```
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use simurgh::config::{Limits, settings};
 use simurgh::net::DrainReport;
+use simurgh::net::control::{Control, ControlError, ControlOptions};
+use simurgh::otp::{Application, BootFailure, Running};
 use simurgh::prelude::*;
+use simurgh::runtime::sync::Mutex;
 
 use super::handler;
 
@@ -25,6 +36,8 @@ settings! {
         read_timeout: Duration = Limits::DEFAULT.read_timeout, env "ECHO_READ_TIMEOUT";
         /// Time that the end waits for connections to finish.
         drain_timeout: Duration = Limits::DEFAULT.drain_timeout, env "ECHO_DRAIN_TIMEOUT";
+        /// Whether operators of this machine may look in (`cargo lab observer`).
+        control: bool = false, env "ECHO_CONTROL";
     }
 }
 
@@ -49,16 +62,28 @@ pub enum EchoError {
     /// It could not listen.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// It did not come up.
+    #[error(transparent)]
+    Boot(#[from] BootFailure),
+    /// Operators could not be let in.
+    #[error(transparent)]
+    Control(#[from] ControlError),
     /// The operating system gave no signal handlers.
     #[error("cannot wait for the signal to end: {0}")]
     Signals(#[source] std::io::Error),
 }
+
+/// What a stage of the application may take beside the drain.
+const STAGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A running echo service.
 #[derive(Debug)]
 pub struct Echo {
     /// Its listener.
     pub listener: Listener,
+    application: Mutex<Option<Running>>,
+    /// The root of its tree.
+    pub root: Pid,
 }
 
 impl Echo {
@@ -67,13 +92,21 @@ impl Echo {
     /// # Errors
     /// If the address cannot be had.
     pub async fn start(settings: &EchoSettings) -> Result<Self, EchoError> {
-        let listener = Listener::start(settings.addr, settings.options(), handler::handle).await?;
-        Ok(Self { listener })
+        let listener = Listener::bind(settings.addr, settings.options(), handler::handle).await?;
+        let limit = settings.drain_timeout.saturating_add(STAGE_LIMIT);
+        let application = Application::new("echo").stage("listener", limit, listener.child()).start().await?;
+        let root = application.root().pid();
+        Ok(Self { listener, application: Mutex::new(Some(application)), root })
     }
 
-    /// Ends in order.
+    /// Ends in order: connections first, then the tree.
     pub async fn stop(&self) -> DrainReport {
-        self.listener.drain().await
+        let report = self.listener.drain().await;
+        let application = self.application.lock().take();
+        if let Some(application) = application {
+            application.stop().await;
+        }
+        report
     }
 }
 
@@ -84,9 +117,16 @@ impl Echo {
 pub async fn main(settings: EchoSettings) -> Result<(), EchoError> {
     let end = runtime::signal::shutdown().map_err(EchoError::Signals)?;
     let echo = Echo::start(&settings).await?;
+    let control = match settings.control {
+        true => Some(Control::start(ControlOptions::default()).await?),
+        false => None,
+    };
     out!("Listening on port {}...", echo.listener.local_addr().port());
     runtime::ready();
     end.await;
+    if let Some(control) = control {
+        control.stop().await;
+    }
     let report = echo.stop().await;
     out!("Stopped: {} connections finished, {} killed.", report.finished, report.killed);
     Ok(())
