@@ -1,7 +1,6 @@
 //! What a server has at hand while it works.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, ready};
@@ -28,12 +27,23 @@ pub struct Context<S: Server> {
     burst: u32,
     suspended: bool,
     pub(crate) traces: bool,
-    /// Boxed: most servers never have one, and each pays for its size.
-    #[allow(clippy::box_collection)]
-    next: Option<Box<VecDeque<S::Message>>>,
-    monitors: Option<Box<HashSet<u64>>>,
+    /// Boxed: most servers never have any of it, and each would pay for its size.
+    extra: Option<Box<Extra<S::Message>>>,
+}
+
+/// What few servers have.
+struct Extra<M> {
+    /// What it told itself.
+    next: VecDeque<M>,
+    monitors: HashSet<u64>,
     next_monitor: u64,
-    timers: Option<Box<Timers<S::Message>>>,
+    timers: Timers<M>,
+}
+
+impl<M> Default for Extra<M> {
+    fn default() -> Self {
+        Self { next: VecDeque::new(), monitors: HashSet::default(), next_monitor: 0, timers: Timers::default() }
+    }
 }
 
 /// A monitor that a server has set: names the [`Down`] that will come.
@@ -52,16 +62,11 @@ pub(crate) enum Next<M> {
 
 impl<S: Server> Context<S> {
     pub(crate) fn new(process: Arc<Served<S::Message>>) -> Self {
-        Self {
-            process,
-            burst: 0,
-            suspended: false,
-            traces: false,
-            next: None,
-            monitors: None,
-            next_monitor: 0,
-            timers: None,
-        }
+        Self { process, burst: 0, suspended: false, traces: false, extra: None }
+    }
+
+    fn extra(&mut self) -> &mut Extra<S::Message> {
+        self.extra.get_or_insert_default()
     }
 
     /// This server, for others to call.
@@ -94,15 +99,16 @@ impl<S: Server> Context<S> {
     /// Handles `message` before anything that waits in the mailbox: what is left to do of a start or
     /// of a message, without keeping the starter or the caller waiting.
     pub fn continue_with(&mut self, message: S::Message) {
-        self.next.get_or_insert_default().push_back(message);
+        self.extra().next.push_back(message);
     }
 
     /// Monitors a process: an [`Info::Down`](crate::Info::Down) comes when it ends, at once if it is
     /// gone already.
     pub fn monitor(&mut self, pid: Pid) -> MonitorRef {
-        self.next_monitor += 1;
-        let number = self.next_monitor;
-        self.monitors.get_or_insert_default().insert(number);
+        let extra = self.extra();
+        extra.next_monitor += 1;
+        let number = extra.next_monitor;
+        extra.monitors.insert(number);
         let me = Arc::clone(&self.process) as Arc<dyn Process>;
         let target = Table::of(self.process.core.header.node()).get(pid);
         let key = target.and_then(|target| target.core().watch(Watcher::Server { process: me, monitor: number }).ok());
@@ -115,7 +121,7 @@ impl<S: Server> Context<S> {
 
     /// Ends a monitoring. A `Down` that has come and was not handled yet is not handled any more.
     pub fn demonitor(&mut self, monitor: MonitorRef) {
-        let known = self.monitors.as_mut().is_some_and(|monitors| monitors.remove(&monitor.number));
+        let known = self.extra.as_mut().is_some_and(|extra| extra.monitors.remove(&monitor.number));
         let target = Table::of(self.process.core.header.node()).get(monitor.pid);
         if let (true, Some(key), Some(target)) = (known, monitor.key, target) {
             target.core().unwatch(key);
@@ -124,38 +130,35 @@ impl<S: Server> Context<S> {
 
     /// Sends `message` to itself after a while.
     pub fn send_after(&mut self, after: Duration, message: S::Message) -> TimerRef {
-        self.timers.get_or_insert_default().add(after, message)
+        self.extra().timers.add(after, message)
     }
 
     /// Sends itself what `make` makes, again and again, first after one period. A server that is late
     /// skips what it missed: ticks do not pile up.
     pub fn send_every(&mut self, period: Duration, make: impl FnMut() -> S::Message + Send + 'static) -> TimerRef {
-        self.timers.get_or_insert_default().add_every(period, Box::new(make))
+        self.extra().timers.add_every(period, Box::new(make))
     }
 
     /// Takes a timer back: how long it would have taken still, none if it has rung.
     pub fn cancel(&mut self, timer: TimerRef) -> Option<Duration> {
-        self.timers.as_mut()?.cancel(timer)
+        self.extra.as_mut()?.timers.cancel(timer)
     }
 
-    /// What comes next: what the server told itself, a timer that is due, then the mailbox.
-    pub(crate) async fn next(&mut self) -> Next<S::Message> {
-        poll_fn(|cx| {
-            if self.burst >= BURST {
-                self.burst = 0;
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            let coop = ready!(coop::poll_proceed(cx));
-            self.burst += 1;
-            if let Some(entry) = self.ready(cx) {
-                coop.made_progress();
-                return Poll::Ready(entry);
-            }
+    /// Ready with what comes next: what the server told itself, a timer that is due, then the mailbox.
+    pub(crate) fn poll_next(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Next<S::Message>> {
+        if self.burst >= BURST {
             self.burst = 0;
-            Poll::Pending
-        })
-        .await
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let coop = ready!(coop::poll_proceed(cx));
+        self.burst += 1;
+        if let Some(entry) = self.ready(cx) {
+            coop.made_progress();
+            return Poll::Ready(entry);
+        }
+        self.burst = 0;
+        Poll::Pending
     }
 
     fn ready(&mut self, cx: &mut std::task::Context<'_>) -> Option<Next<S::Message>> {
@@ -165,16 +168,11 @@ impl<S: Server> Context<S> {
                 Poll::Pending => None,
             };
         }
-        if let Some(next) = &mut self.next {
-            if let Some(message) = next.pop_front() {
+        if let Some(extra) = &mut self.extra {
+            let own = extra.next.pop_front().or_else(|| extra.timers.poll_due(cx));
+            if let Some(message) = own {
                 return Some(Next::Message(message));
             }
-            self.next = None;
-        }
-        if let Some(timers) = &mut self.timers
-            && let Some(message) = timers.poll_due(cx)
-        {
-            return Some(Next::Message(message));
         }
         loop {
             match self.process.mailbox.poll_next(cx) {
@@ -196,8 +194,12 @@ impl<S: Server> Context<S> {
     /// Leaves out the end of a process that is no longer monitored.
     fn expected(&mut self, signal: Box<Signal>) -> Option<Box<Signal>> {
         let Signal::Down { monitor, .. } = &*signal else { return Some(signal) };
-        let known = self.monitors.as_mut().is_some_and(|monitors| monitors.remove(monitor));
+        let known = self.extra.as_mut().is_some_and(|extra| extra.monitors.remove(monitor));
         (known || planted!("otp.stale-down")).then_some(signal)
+    }
+
+    pub(crate) fn process(&self) -> &Served<S::Message> {
+        &self.process
     }
 
     /// Whether messages wait until an operator lets it go on.
@@ -208,8 +210,7 @@ impl<S: Server> Context<S> {
     /// Gives back what can be had again.
     pub(crate) fn shrink(&mut self) {
         self.process.mailbox.shrink();
-        self.timers.take_if(|timers| timers.is_empty());
-        self.monitors.take_if(|monitors| monitors.is_empty());
+        self.extra.take_if(|extra| extra.next.is_empty() && extra.monitors.is_empty() && extra.timers.is_empty());
     }
 }
 

@@ -76,8 +76,13 @@ pub fn exit(pid: Pid, reason: ExitReason) {
 pub(crate) fn deliver(process: &dyn Process, from: Pid, reason: &ExitReason) {
     if process.core().traps_exits.load(std::sync::atomic::Ordering::Relaxed) {
         let _ = process.signal(Box::new(Signal::Exit(Exit { pid: from, reason: reason.clone() })));
-    } else if (*reason != ExitReason::Normal || planted!("otp.normal-exit-kills")) && !planted!("otp.link-forgotten") {
+    } else if ends(reason) && !planted!("otp.link-forgotten") {
         process.core().note_exit_of(from);
         process.core().doom(reason.clone());
     }
+}
+
+/// Whether an exit ends who does not trap it.
+fn ends(reason: &ExitReason) -> bool {
+    *reason != ExitReason::Normal || planted!("otp.normal-exit-kills")
 }

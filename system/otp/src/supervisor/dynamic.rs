@@ -36,7 +36,7 @@ use super::spec::{ChildSpec, IntoChild};
 use crate::cell::{Process, Served};
 use crate::crowd::Crowd;
 use crate::process::{Spawn, link_both, running};
-use crate::{ExitReason, MAILBOX_CAPACITY, StartError};
+use crate::{ExitReason, Kind, MAILBOX_CAPACITY, StartError, Strategy};
 
 /// A supervisor of children that are started while it runs, up to a limit.
 ///
@@ -144,7 +144,9 @@ impl DynamicSupervisor {
         begun: Option<port::Sender<()>>,
     ) -> Arc<Served<Message>> {
         spawn.spawn_with(
-            |core| Served::new(core, Mailbox::Block, MAILBOX_CAPACITY, None),
+            |core| {
+                Served::new(core, Mailbox::Block, MAILBOX_CAPACITY, None).of_kind(Kind::Supervisor(Strategy::OneForOne))
+            },
             |process| self.run(Arc::clone(process), begun),
             |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
         )
