@@ -78,18 +78,41 @@ pub struct Spawn {
     supervised: bool,
     parent: Option<Arc<dyn Process>>,
     member: bool,
+    isolated: bool,
 }
 
 impl Spawn {
     /// A process of this label.
     pub fn new(label: impl Into<Label>) -> Self {
-        Self { label: label.into(), supervised: false, parent: None, member: false }
+        Self { label: label.into(), supervised: false, parent: None, member: false, isolated: false }
     }
 
     /// Its spawner deals with its end by itself (as a listener does with a connection's): a panic is
     /// then no surprise, though no monitor is there.
     pub fn supervised(mut self) -> Self {
         self.supervised = true;
+        self
+    }
+
+    /// On an OS thread of its own: for code that may hold its thread for long, where the processes on a
+    /// worker thread would wait for it. A kill still takes effect only at its next await. A node has at
+    /// most [`ISOLATED_MAX`](simurgh_runtime::task::ISOLATED_MAX) of them; in the simulator it is a
+    /// process as any other.
+    ///
+    /// ```
+    /// use simurgh_otp::{self as otp, Spawn};
+    ///
+    /// simurgh_runtime::run("doc", async {
+    ///     let pid = Spawn::new("long sum").isolated().spawn(async { assert_eq!((1..=100).sum::<u32>(), 5_050) });
+    ///     assert!(otp::monitor(pid).await.reason.is_orderly() || !otp::is_alive(pid));
+    /// });
+    /// ```
+    pub fn isolated(self) -> Self {
+        self.isolated_if(true)
+    }
+
+    pub(crate) fn isolated_if(mut self, isolated: bool) -> Self {
+        self.isolated = isolated;
         self
     }
 
@@ -156,7 +179,11 @@ impl Spawn {
     }
 
     fn prepare<P: Process>(self, make: impl FnOnce(Core) -> P, task_bytes: usize) -> (Prepared, Arc<P>) {
-        let prepared = task::Builder::new().label(self.label).prepare();
+        let mut builder = task::Builder::new().label(self.label);
+        if self.isolated {
+            builder = builder.isolated();
+        }
+        let prepared = builder.prepare();
         let header = Arc::clone(prepared.header());
         let watched = self.supervised || self.parent.is_some();
         let mut core = Core::new(header, self.parent, self.member, watched);

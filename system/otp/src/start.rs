@@ -85,6 +85,7 @@ pub(crate) struct Options<M> {
     pub(crate) key: Option<fn(&M) -> Option<u64>>,
     pub(crate) init_timeout: Duration,
     pub(crate) link: bool,
+    pub(crate) isolated: bool,
     pub(crate) names: Vec<Enlist>,
 }
 
@@ -101,6 +102,7 @@ impl<S: Server> Start<S> {
             key: None,
             init_timeout: INIT_TIMEOUT,
             link: false,
+            isolated: false,
             names: Vec::new(),
         };
         Self { server, options }
@@ -121,6 +123,12 @@ impl<S: Server> Start<S> {
     /// How long its init may take.
     pub fn init_timeout(mut self, limit: Duration) -> Self {
         self.options.init_timeout = limit;
+        self
+    }
+
+    /// On an OS thread of its own: see [`Spawn::isolated`].
+    pub fn isolated(mut self) -> Self {
+        self.options.isolated = true;
         self
     }
 
@@ -189,7 +197,7 @@ impl<S: Server> Start<S> {
         begun: Option<port::Sender<()>>,
     ) -> Arc<Served<S::Message>> {
         let Self { server, options } = self;
-        let mut spawn = Spawn::new(options.label);
+        let mut spawn = Spawn::new(options.label).isolated_if(options.isolated);
         spawn = match parent {
             Some(parent) => spawn.child_of(parent),
             None => spawn.supervised_if(begun.is_some()),
@@ -213,7 +221,7 @@ impl<S: Server> Start<S> {
     ) -> Result<Arc<Served<S::Message>>, NoRoom> {
         let Self { server, options } = self;
         let make = |core| Served::new(core, options.policy, options.capacity, options.key);
-        Spawn::new(options.label).member_of(crowd).try_spawn_with(
+        Spawn::new(options.label).isolated_if(options.isolated).member_of(crowd).try_spawn_with(
             make,
             |process| {
                 enlist(options.names, process);
