@@ -1,4 +1,7 @@
-//! Processes, as OTP has them: a task with an identity, an exit reason, and monitors.
+//! Processes, as OTP has them: identities, links and monitors, servers, supervisors, names.
+//!
+//! The [`guide`] teaches all of it in one sitting, and has tables for who comes from Elixir, ractor,
+//! kameo or actix.
 //!
 //! ```
 //! use simurgh_otp::{self as otp, ExitReason};
@@ -19,12 +22,14 @@
 //! task's; the node's table finds it by that. When it ends, for whatever reason, it is taken out of
 //! the table, and each [`Monitor`] gets one [`Down`], after everything that the process did.
 //!
-//! Servers stand on that, and whoever looks after them: a [`Supervisor`] starts its children in order
+//! A [`Server`] is a process with a state, a mailbox and typed messages. A [`Supervisor`] starts its children in order
 //! and restarts those that fail; a [`DynamicSupervisor`] has many that come and go, a
 //! [`TaskSupervisor`] those that work out one value ([`task`]), a [`PartitionSupervisor`] one kind by
 //! key. An [`Application`] starts all of it stage by stage, and stops it in reverse.
 //!
-//! A [`Registry`] finds processes by key, and an [`Inbox`] is for a plain process that receives.
+//! A [`Registry`] finds processes by key, and an [`Inbox`] is for a plain process that receives. The
+//! [`observer`] shows what runs, and [`crashes`] what failed. A [`Remote`] names a server of another
+//! node; there is no cluster yet, so it is refused.
 
 #![forbid(unsafe_code)]
 
@@ -59,6 +64,7 @@ mod table;
 mod task;
 mod timer;
 
+pub mod guide;
 pub mod observer;
 
 pub use application::{Application, BootFailure, Outcome, Running, StageStop};
