@@ -43,8 +43,8 @@ pub(crate) struct Core {
     pub(crate) member: bool,
     /// What it is, for operators.
     pub(crate) kind: Kind,
-    /// What its task takes, in bytes.
-    pub(crate) task_bytes: u32,
+    /// What its task takes, in units of 16 bytes: a larger number would make every process larger.
+    task_size: u16,
     doomed: AtomicBool,
     /// Exits of linked processes come as messages.
     pub(crate) traps_exits: AtomicBool,
@@ -225,7 +225,7 @@ impl Core {
             kind: if parent.is_some() { Kind::Worker } else { Kind::Process },
             parent,
             member,
-            task_bytes: 0,
+            task_size: 0,
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
             handled: AtomicU64::new(0),
@@ -235,6 +235,15 @@ impl Core {
 
     pub(crate) fn pid(&self) -> Pid {
         Pid::of(&self.header)
+    }
+
+    pub(crate) fn set_task_bytes(&mut self, bytes: usize) {
+        self.task_size = u16::try_from(bytes.div_ceil(16)).unwrap_or(u16::MAX);
+    }
+
+    /// What its task takes, in bytes, at most a mebibyte.
+    pub(crate) fn task_bytes(&self) -> usize {
+        usize::from(self.task_size) * 16
     }
 
     /// The task has started. Another thread may have polled the process, and doomed it, before.

@@ -154,7 +154,7 @@ impl ProcessInfo {
             polls: core.header.polls(),
             poll_time: core.header.poll_time_sampled(),
             handled: core.handled.load(Ordering::Relaxed),
-            memory: core.task_bytes as usize + process.bytes() + size_of::<Header>() + ring,
+            memory: core.task_bytes() + process.bytes() + size_of::<Header>() + ring,
             mailbox,
             parent: core.parent.as_ref().map(|parent| parent.pid()),
             links: core.links(),

@@ -139,7 +139,8 @@ pub struct Grip {
 
 enum GripArm {
     Real(tokio::task::JoinHandle<()>),
-    Reported(Arc<dyn sim::Task>),
+    /// Boxed: in production it would only make every process larger.
+    Reported(Box<Arc<dyn sim::Task>>),
 }
 
 impl Grip {
@@ -148,7 +149,7 @@ impl Grip {
     }
 
     pub(super) fn reported(task: Arc<dyn sim::Task>) -> Self {
-        Self { arm: GripArm::Reported(task) }
+        Self { arm: GripArm::Reported(Box::new(task)) }
     }
 
     /// A handle that can abort.
@@ -156,7 +157,7 @@ impl Grip {
         AbortHandle {
             arm: match &self.arm {
                 GripArm::Real(handle) => AbortArm::Real(handle.abort_handle()),
-                GripArm::Reported(task) => AbortArm::Reported(Arc::clone(task)),
+                GripArm::Reported(task) => AbortArm::Reported(Arc::clone(&**task)),
             },
         }
     }
