@@ -54,7 +54,9 @@ pub enum CallError {
         pid: Pid,
     },
     /// The server lives, and dropped the reply without an answer.
-    #[error("{pid} dropped the reply of this call without an answer; each way through its handle must send one, or keep the reply")]
+    #[error(
+        "{pid} dropped the reply of this call without an answer; each way through its handle must send one, or keep the reply"
+    )]
     NoReply {
         /// The server.
         pid: Pid,

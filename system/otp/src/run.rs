@@ -68,7 +68,11 @@ async fn within(limit: Duration, init: impl Future<Output = Result<(), InitError
         Poll::Ready(done) => done,
         Poll::Pending => match Box::pin(timeout(limit, init)).await {
             Ok(done) => done,
-            Err(_) => return Err(ExitReason::error(format_args!("its init took longer than {limit:?}; leave long work to Context::continue_with, or raise its init_timeout"))),
+            Err(_) => {
+                return Err(ExitReason::error(format_args!(
+                    "its init took longer than {limit:?}; leave long work to Context::continue_with, or raise its init_timeout"
+                )));
+            }
         },
     };
     done.map_err(ExitReason::error)

@@ -103,13 +103,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_supervised_says_why() {
-        check(&[("a", &[]), ("a", &[])], Err("two children are called `a`: an id names one child of a supervisor; rename one"));
+        check(
+            &[("a", &[]), ("a", &[])],
+            Err("two children are called `a`: an id names one child of a supervisor; rename one"),
+        );
         check(&[("a", &["z"])], Err("`a` waits for `z`, which is no child of this supervisor"));
         check(
             &[("a", &[]), ("b", &["c"]), ("c", &["b"])],
             Err("these children wait for each other, so that none can start: b, c; take one wait_for away"),
         );
-        check(&[("a", &["a"])], Err("these children wait for each other, so that none can start: a; take one wait_for away"));
+        check(
+            &[("a", &["a"])],
+            Err("these children wait for each other, so that none can start: a; take one wait_for away"),
+        );
     }
 
     #[test]
