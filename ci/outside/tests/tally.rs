@@ -87,3 +87,60 @@ async fn a_power_cut_forgets_and_the_service_comes_back(sim: Sim) {
     server.started().await?;
     assert_eq!(say(&mut TcpStream::connect(addr).await?, "Zal").await?, 1);
 }
+
+/// Says it until the counter is there to answer.
+async fn say_until_counted(stream: &mut TcpStream, name: &str) -> io::Result<u64> {
+    loop {
+        match say(stream, name).await {
+            Err(error) if error.to_string().contains("invalid digit") => sleep(1.millis()).await,
+            answer => return answer,
+        }
+    }
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn a_counter_that_is_killed_is_back_and_no_connection_is_lost(sim: Sim) {
+    let server = sim.node("server", || async {
+        otp::spawn("killer", async {
+            sleep(10.secs()).await;
+            let counter = otp::whereis(outside::COUNTER).expect("it runs");
+            let end = otp::monitor(counter);
+            otp::kill(counter);
+            assert_eq!(end.await.reason, ExitReason::Kill);
+            event!("test.killed", { count: 1 });
+        });
+        outside::main("0.0.0.0:4001".parse().expect("an address")).await
+    });
+    server.started().await?;
+    let mut stream = TcpStream::connect(SocketAddr::new(server.ip(), 4001)).await?;
+    for number in 1..=3 {
+        assert_eq!(say(&mut stream, "Sohrab").await?, number);
+    }
+    sleep(20.secs()).await;
+    assert_eq!(say_until_counted(&mut stream, "Sohrab").await?, 1, "another counter, the same connection");
+    assert_eq!(say(&mut stream, "Sohrab").await?, 2);
+    drop(stream);
+    assert_eq!(server.stop(60.secs()).await, Exit::Finished);
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn names_are_said_while_the_counter_is_killed(sim: Sim) {
+    let server = sim.node("server", || async {
+        otp::spawn("killer", async {
+            // As often as the application bears it.
+            for _ in 0..3 {
+                sleep(1.secs()).await;
+                otp::whereis(outside::COUNTER).map(otp::kill);
+            }
+        });
+        outside::main("0.0.0.0:4001".parse().expect("an address")).await
+    });
+    server.started().await?;
+    let mut stream = TcpStream::connect(SocketAddr::new(server.ip(), 4001)).await?;
+    for _ in 0..200 {
+        assert!(say_until_counted(&mut stream, "Tahmine").await? > 0);
+        sleep(25.millis()).await;
+    }
+    drop(stream);
+    assert_eq!(server.stop(60.secs()).await, Exit::Finished);
+}

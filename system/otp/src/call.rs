@@ -38,7 +38,7 @@ pub enum CallError {
         reason: ExitReason,
     },
     /// The time limit has passed. The server may still do what it was asked.
-    #[error("no answer from {pid} within {after:?}{cycle}")]
+    #[error("no answer from {pid} within {after:?}; it may still do what it was asked{cycle}")]
     TimedOut {
         /// The server.
         pid: Pid,
@@ -54,7 +54,9 @@ pub enum CallError {
         pid: Pid,
     },
     /// The server lives, and dropped the reply without an answer.
-    #[error("{pid} dropped the reply of this call without an answer")]
+    #[error(
+        "{pid} dropped the reply of this call without an answer; each way through its handle must send one, or keep the reply"
+    )]
     NoReply {
         /// The server.
         pid: Pid,
@@ -136,7 +138,8 @@ impl fmt::Display for WaitsFor {
         let mut pids = self.0.iter();
         let Some(first) = pids.next() else { return Ok(()) };
         write!(f, "; {}: {first}", if self.is_circle() { "a circle of calls" } else { "it waits itself" })?;
-        pids.try_for_each(|pid| write!(f, " waits for {pid}"))
+        pids.try_for_each(|pid| write!(f, " waits for {pid}"))?;
+        f.write_str(if self.is_circle() { "; let one of them cast instead of call" } else { "" })
     }
 }
 

@@ -55,8 +55,14 @@ impl<M> CastError<M> {
 impl<M> fmt::Display for CastError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full { pid, .. } => write!(f, "the mailbox of {pid} is full; the message comes back with this error"),
-            Self::Dead { pid, reason, .. } => write!(f, "{pid} has ended ({reason}) and takes no message"),
+            Self::Full { pid, .. } => write!(
+                f,
+                "the mailbox of {pid} is full; the message comes back with this error, to be sent later or dropped"
+            ),
+            Self::Dead { pid, reason, .. } => write!(
+                f,
+                "{pid} has ended ({reason}) and takes no message; look it up again, its supervisor may have started another"
+            ),
             Self::NotRegistered { name, .. } => {
                 write!(f, "no server that takes this message is registered as {name}; it may be about to start again")
             }

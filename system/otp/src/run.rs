@@ -94,7 +94,11 @@ async fn within(limit_ms: u32, init: impl Future<Output = Result<(), InitError>>
             let limit = Duration::from_millis(u64::from(limit_ms));
             match Box::pin(timeout(limit, init)).await {
                 Ok(done) => done,
-                Err(_) => return Err(ExitReason::error(format_args!("its init took longer than {limit:?}"))),
+                Err(_) => {
+                    return Err(ExitReason::error(format_args!(
+                        "its init took longer than {limit:?}; leave long work to Context::continue_with, or raise its init_timeout"
+                    )));
+                }
             }
         }
     };

@@ -20,6 +20,56 @@
 //! runtime::run("greeter", serve()).unwrap();
 //! ```
 //!
+//! What has a state is a process, under a supervisor that starts it again when it fails:
+//!
+//! ```
+//! use simurgh::prelude::*;
+//!
+//! struct Account { cents: u64 }
+//!
+//! #[derive(Debug, PartialEq)]
+//! struct Overdrawn { missing: u64 }
+//!
+//! enum Command {
+//!     Deposit(u64),
+//!     Withdraw(u64, Reply<Result<u64, Overdrawn>>),
+//! }
+//!
+//! impl Account {
+//!     fn withdraw(&mut self, cents: u64) -> Result<u64, Overdrawn> {
+//!         self.cents = self.cents.checked_sub(cents).ok_or(Overdrawn { missing: cents - self.cents })?;
+//!         Ok(self.cents)
+//!     }
+//! }
+//!
+//! impl Server for Account {
+//!     type Message = Command;
+//!
+//!     async fn handle(&mut self, command: Command, _cx: &mut Context<Self>) -> Flow {
+//!         match command {
+//!             Command::Deposit(cents) => self.cents += cents,
+//!             Command::Withdraw(cents, reply) => reply.send(self.withdraw(cents)),
+//!         }
+//!         Flow::Continue
+//!     }
+//! }
+//!
+//! runtime::run("bank", async {
+//!     let tree = Supervisor::one_for_one()
+//!         .intensity(3, 5.secs())
+//!         .child("account", || Start::new("account", Account { cents: 0 }).name("account"));
+//!     let bank = tree.start("bank").await.unwrap();
+//!
+//!     let account = otp::named::<Account>("account"); // whoever has the name, through restarts
+//!     account.cast(Command::Deposit(500)).await.unwrap();
+//!     let left = account.call(|reply| Command::Withdraw(200, reply)).await.unwrap();
+//!     assert_eq!(left, Ok(300));
+//!     let left = account.call(|reply| Command::Withdraw(400, reply)).await.unwrap();
+//!     assert_eq!(left, Err(Overdrawn { missing: 100 }));
+//!     bank.stop(5.secs()).await;
+//! });
+//! ```
+//!
 //! The same `serve` runs under a seeded simulator in a plain `cargo test`: see the crate
 //! `simurgh-sim`, a development dependency. The modules are the floors of the house, from the
 //! machine up: [`runtime`], [`telemetry`], [`config`], [`otp`], [`net`].
@@ -35,7 +85,11 @@ pub use simurgh_telemetry as telemetry;
 /// What most files of an application want.
 pub mod prelude {
     pub use crate::net::{Connection, Handler, ListenError, Listener, Options};
-    pub use crate::otp::{self, ExitReason, Pid};
+    pub use crate::otp::{
+        self, Application, CallError, CastError, ChildSpec, Context, DynamicSupervisor, ExitReason, Flow, Info,
+        InitError, IntoChild, Pid, Policy, Registry, Reply, Restart, Server, ServerRef, Shutdown, Start, StartError,
+        Strategy, Supervisor, SupervisorRef, Task, TaskSupervisor, Tasks,
+    };
     pub use crate::runtime::{
         self, DurationExt, Instant, Timestamp, buggify, err, join, out, planted, probe, select, sleep, spawn, timeout,
     };

@@ -97,7 +97,8 @@ fn a_stage_that_fails_or_hangs_is_named_and_those_before_it_are_stopped() {
             let failure = three(habit).start().await.unwrap_err();
             assert_eq!((&*failure.stage, failure.stopped.len()), ("listener", 2));
             let what = failure.to_string();
-            let why = if habit == Habit::FailsInit { "no disk" } else { "it was not ready within 30ms" };
+            let why =
+                if habit == Habit::FailsInit { "no disk" } else { "it was not ready within 30ms, its start_timeout" };
             assert!(what.starts_with("shop did not start: `listener` failed after") && what.contains(why), "{what}");
             assert_eq!(*steps.lock(), [&UP[..], &["listener starting", "listener failed"], &DOWN].concat());
             assert_eq!(crate::count(), 0, "nothing is left");

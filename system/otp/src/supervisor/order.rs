@@ -16,7 +16,7 @@ use super::policy::{AutoShutdown, Policy, Restart};
 #[non_exhaustive]
 pub enum ConfigError {
     /// Two children have one id.
-    #[error("two children are called `{0}`: an id names one child of a supervisor")]
+    #[error("two children are called `{0}`: an id names one child of a supervisor; rename one")]
     DuplicateId(Arc<str>),
     /// A child waits for nobody.
     #[error("`{child}` waits for `{unknown}`, which is no child of this supervisor")]
@@ -27,7 +27,7 @@ pub enum ConfigError {
         unknown: Arc<str>,
     },
     /// Children wait for each other.
-    #[error("these children wait for each other, so that none can start: {}", .0.join(", "))]
+    #[error("these children wait for each other, so that none can start: {}; take one wait_for away", .0.join(", "))]
     Cycle(Vec<Arc<str>>),
     /// A child that never ends for good is significant.
     #[error("`{0}` is permanent and so never ends for good: only transient and temporary children are significant")]
@@ -103,13 +103,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_supervised_says_why() {
-        check(&[("a", &[]), ("a", &[])], Err("two children are called `a`: an id names one child of a supervisor"));
+        check(
+            &[("a", &[]), ("a", &[])],
+            Err("two children are called `a`: an id names one child of a supervisor; rename one"),
+        );
         check(&[("a", &["z"])], Err("`a` waits for `z`, which is no child of this supervisor"));
         check(
             &[("a", &[]), ("b", &["c"]), ("c", &["b"])],
-            Err("these children wait for each other, so that none can start: b, c"),
+            Err("these children wait for each other, so that none can start: b, c; take one wait_for away"),
         );
-        check(&[("a", &["a"])], Err("these children wait for each other, so that none can start: a"));
+        check(
+            &[("a", &["a"])],
+            Err("these children wait for each other, so that none can start: a; take one wait_for away"),
+        );
     }
 
     #[test]

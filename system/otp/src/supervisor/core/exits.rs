@@ -61,7 +61,8 @@ impl Core {
                 Life::Running { since_ns, .. } => self.exited(key, run, reason, since_ns),
                 Life::Overdue { .. } => {
                     let limit = self.children[&key].policy.start_timeout;
-                    let reason = ExitReason::error(format_args!("it was not ready within {limit:?}"));
+                    let reason =
+                        ExitReason::error(format_args!("it was not ready within {limit:?}, its start_timeout"));
                     self.start_failed(key, run, reason);
                 }
                 _ => self.start_failed(key, run, reason),

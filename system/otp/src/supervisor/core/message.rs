@@ -130,7 +130,7 @@ pub(crate) enum Decision {
 #[non_exhaustive]
 pub enum Refusal {
     /// There is a child of this id.
-    #[error("there is a child called `{0}` already")]
+    #[error("there is a child called `{0}` already; choose another id, or delete that one")]
     AlreadyPresent(Arc<str>),
     /// There is no such child (any more).
     #[error("there is no such child")]

@@ -69,8 +69,8 @@ fn a_start_that_takes_too_long_has_failed() {
          after 30 => kill b
          ready b  =>
          gone b   => (b rolled back), stop a
-         gone a   => not booted: child `b` did not come up: error: it was not ready within 30s, \
-                     end by error: child `b` did not start: error: it was not ready within 30s",
+         gone a   => not booted: child `b` did not come up: error: it was not ready within 30s, its start_timeout, \
+                     end by error: child `b` did not start: error: it was not ready within 30s, its start_timeout",
     );
 }
 

@@ -19,7 +19,7 @@ fn a_new_child_comes_last() {
         "one_for_one: a, b",
         "start c  => admit c, start c
          ready c  => #1 ok
-         start c  => #2 refused: there is a child called `c` already
+         start c  => #2 refused: there is a child called `c` already; choose another id, or delete that one
          start d after=z => #3 refused: `d` waits for `z`, which is no child of this supervisor
          start e significant => #4 refused: `e` is permanent and so never ends for good: only transient and temporary children are significant
          shutdown => stop c
