@@ -10,10 +10,12 @@ use simurgh::otp::{
 };
 use simurgh::prelude::*;
 use simurgh::runtime::random;
-use simurgh_invariants::DynamicLimitKept;
+use simurgh_invariants::{
+    DynamicLimitKept, IntensityRespected, NoDoubleStart, NoOrphans, SupervisorStopBounded, TimerNeverEarly,
+};
 use simurgh_sim::{Outcome, Registry, Sim, Simulation};
 
-use super::{nothing_left, on_a_node, schedules, watch_tree};
+use super::{nothing_left, on_a_node, schedules};
 
 const LIMIT: usize = 4;
 const STARTERS: u64 = 10;
@@ -31,7 +33,12 @@ pub(crate) fn register(registry: Registry) -> Registry {
 /// If room is lost or won, or something is left.
 pub async fn dynamic(sim: Sim) -> Outcome {
     sim.watch(DynamicLimitKept::default());
-    watch_tree(sim);
+    // Not the order: it stops its children all at once.
+    sim.watch(NoOrphans::default());
+    sim.watch(NoDoubleStart::default());
+    sim.watch(IntensityRespected::default());
+    sim.watch(SupervisorStopBounded::default());
+    sim.watch(TimerNeverEarly::default());
     on_a_node(sim, program).await
 }
 

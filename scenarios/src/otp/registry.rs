@@ -66,9 +66,11 @@ async fn program() -> Result<(), String> {
             0 => otp::kill(clerk),
             1 => otp::exit(clerk, ExitReason::error("as planned")),
             2 | 3 => give_a_room(clerk, &rooms),
-            _ => crash_a_keeper().await,
+            _ => crash_a_keeper(),
         }
-        KEEPERS.into_iter().chain(DESKS).for_each(|name| drop(look_up(name)));
+        for name in KEEPERS.into_iter().chain(DESKS) {
+            look_up(name);
+        }
     }
     sleep(1.secs()).await;
     for name in KEEPERS {
@@ -100,7 +102,7 @@ fn give_a_room(clerk: Pid, rooms: &Names<u64, u64>) {
     }
 }
 
-async fn crash_a_keeper() {
+fn crash_a_keeper() {
     let name = KEEPERS[random::range(0..KEEPERS.len() as u64) as usize];
     let Some(pid) = look_up(name) else { return };
     match random::range(0..4) {
