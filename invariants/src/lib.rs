@@ -24,14 +24,19 @@
 //! | [`MailboxBounded`] `mailbox.bounded` | `otp.mailbox-off-by-one`, `otp.block-loses`, `otp.shed-unsaid` |
 //! | [`MailboxFifoPerSender`] `mailbox.fifo_per_sender` | `otp.mailbox-overtakes` |
 //! | [`TimerNeverEarly`] `timer.never_early` | `otp.timer-early`, `supervisor.delay-cut-short` |
+//! | [`RegistryOneOwner`] `registry.one_owner` | `registry.two-owners`, `registry.stale-name` |
+//! | [`ApplicationOrder`] `application.order` | `application.stops-in-order`, `application.forgets-stage` |
+//! | [`DynamicLimitKept`] `dynamic.limit_kept` | `dynamic.limit-check-then-act` |
 
 #![forbid(unsafe_code)]
 
+mod application_order;
 mod by_node;
 mod call_one_reply;
 mod caps_respected;
 mod count_returns;
 mod drain_leaves_none;
+mod dynamic_limit_kept;
 mod echo_bounded;
 mod echo_in_order;
 mod link_exit_propagates;
@@ -39,6 +44,7 @@ mod mailbox_bounded;
 mod mailbox_fifo;
 mod monitor_down_once;
 mod no_bystander_hurt;
+mod registry_one_owner;
 mod serves_again;
 mod supervisor_intensity;
 mod supervisor_no_double_start;
@@ -48,10 +54,12 @@ mod supervisor_restarts;
 mod supervisor_stop_bounded;
 mod timer_never_early;
 
+pub use application_order::ApplicationOrder;
 pub use call_one_reply::CallOneReplyOrError;
 pub use caps_respected::CapsRespected;
 pub use count_returns::CountReturns;
 pub use drain_leaves_none::DrainLeavesNone;
+pub use dynamic_limit_kept::DynamicLimitKept;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
 pub use link_exit_propagates::LinkExitPropagates;
@@ -59,6 +67,7 @@ pub use mailbox_bounded::MailboxBounded;
 pub use mailbox_fifo::MailboxFifoPerSender;
 pub use monitor_down_once::MonitorDownOnce;
 pub use no_bystander_hurt::NoBystanderHurt;
+pub use registry_one_owner::RegistryOneOwner;
 pub use serves_again::ServesAgain;
 pub use supervisor_intensity::IntensityRespected;
 pub use supervisor_no_double_start::NoDoubleStart;

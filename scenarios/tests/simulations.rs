@@ -52,6 +52,21 @@ async fn otp_boot(sim: Sim) -> Outcome {
     otp::boot::boot(sim).await
 }
 
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_registry(sim: Sim) -> Outcome {
+    otp::registry::names(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_application(sim: Sim) -> Outcome {
+    otp::application::application(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn otp_dynamic(sim: Sim) -> Outcome {
+    otp::dynamic::dynamic(sim).await
+}
+
 /// Each seed runs all 360 orders, and a crash at each await point.
 #[simurgh_sim::test(seeds = 5)]
 async fn every_crash_order_of_a_tree(sim: Sim) -> Outcome {
@@ -135,6 +150,11 @@ fn each_planted_bug_of_the_process_layer_is_found_by_its_invariant() {
         ("otp/mailboxes", "otp.shed-unsaid", "mailbox.bounded"),
         ("otp/mailboxes", "otp.mailbox-overtakes", "mailbox.fifo_per_sender"),
         ("otp/timers", "otp.timer-early", "timer.never_early"),
+        ("otp/registry", "registry.two-owners", "registry.one_owner"),
+        ("otp/registry", "registry.stale-name", "registry.one_owner"),
+        ("otp/application", "application.stops-in-order", "application.order"),
+        ("otp/application", "application.forgets-stage", "application.order"),
+        ("otp/dynamic", "dynamic.limit-check-then-act", "dynamic.limit_kept"),
     ] {
         let simulation = simulation(name);
         let found = find(&simulation, bug, simulation.own_profile(), 0..300);

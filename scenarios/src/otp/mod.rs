@@ -1,14 +1,18 @@
-//! The process layer under bad schedules: links, restarts, calls, mailboxes, timers, boot and stop.
+//! The process layer under bad schedules: links, restarts, calls, mailboxes, timers, boot and stop,
+//! names, applications, dynamic supervisors.
 //!
 //! There are no network or machine faults here: a node's processes share its fate. What is drawn from
 //! the seed is the schedule, where each process is interrupted, and who is killed when.
 
+pub mod application;
 pub mod boot;
 pub mod calls;
 mod cycle;
+pub mod dynamic;
 pub mod links;
 pub mod mailboxes;
 pub mod monitors;
+pub mod registry;
 pub mod restarts;
 pub mod timers;
 pub mod tree;
@@ -27,6 +31,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
     let registry = links::register(monitors::register(registry));
     let registry = calls::register(restarts::register(registry));
     let registry = timers::register(mailboxes::register(registry));
+    let registry = dynamic::register(application::register(registry::register(registry)));
     cycle::register(tree::register(boot::register(registry)))
 }
 

@@ -142,8 +142,10 @@ impl Application {
     /// Outside of a task of a node.
     pub async fn start(self) -> Result<Running, BootFailure> {
         let (mut boot, steps) = self.begin().await?;
-        boot.climb(steps).await?;
-        Ok(Running { boot })
+        match boot.climb(steps).await {
+            Ok(()) => Ok(Running { boot }),
+            Err(failure) => Err(boot.roll_back(failure).await),
+        }
     }
 
     /// Starts it, runs until `signal` is ready, or the root has crashed, and stops it. A signal that
@@ -164,7 +166,7 @@ impl Application {
         };
         match started {
             Some(Ok(())) => Running { boot }.run_until(signal).await,
-            Some(Err(failure)) => Outcome::BootFailed(failure),
+            Some(Err(failure)) => Outcome::BootFailed(boot.roll_back(failure).await),
             None => Outcome::Stopped(boot.descend().await),
         }
     }

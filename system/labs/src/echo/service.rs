@@ -117,10 +117,7 @@ impl Echo {
 pub async fn main(settings: EchoSettings) -> Result<(), EchoError> {
     let end = runtime::signal::shutdown().map_err(EchoError::Signals)?;
     let echo = Echo::start(&settings).await?;
-    let control = match settings.control {
-        true => Some(Control::start(ControlOptions::default()).await?),
-        false => None,
-    };
+    let control = if settings.control { Some(Control::start(ControlOptions::default()).await?) } else { None };
     out!("Listening on port {}...", echo.listener.local_addr().port());
     runtime::ready();
     end.await;

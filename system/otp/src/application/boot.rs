@@ -50,7 +50,7 @@ impl Boot {
         &self.root
     }
 
-    /// Takes one step after the other; if one fails, goes back down.
+    /// Takes one step after the other, until one fails: then those before it stand, to be rolled back.
     pub(super) async fn climb(&mut self, steps: Vec<Step>) -> Result<(), BootFailure> {
         for Step { name, limit, what } in steps {
             let since = Instant::now();
@@ -67,9 +67,8 @@ impl Boot {
                 let after = since.elapsed();
                 self.tell(&name, "failed", since);
                 self.stages.pop_if(|stage| stage.name == name);
-                let stopped = self.back_down().await;
                 let application = Arc::clone(&self.application);
-                return Err(BootFailure { application, stage: name, reason, after, stopped });
+                return Err(BootFailure { application, stage: name, reason, after, stopped: Vec::new() });
             }
             self.tell(&name, "ready", since);
         }
@@ -77,12 +76,13 @@ impl Boot {
         Ok(())
     }
 
-    /// Stops what was started before a step that failed.
-    async fn back_down(&mut self) -> Vec<StageStop> {
+    /// Stops what was started before a step that failed. Apart from the way up, which a signal cuts
+    /// short: a signal that comes now must not.
+    pub(super) async fn roll_back(&mut self, failure: BootFailure) -> BootFailure {
         if planted!("application.forgets-stage") && !self.stages.is_empty() {
             self.stages.remove(0);
         }
-        self.descend().await
+        BootFailure { stopped: self.descend().await, ..failure }
     }
 
     /// Stops all stages in reverse order, then the root.
