@@ -29,6 +29,7 @@ enum Order {
     Keep(u64),
     Count(Reply<usize>),
     Forget(Reply<usize>),
+    #[allow(dead_code)] // whoever asks holds on to it, and is told that nobody will answer
     AskYourself(Reply<usize>),
     Fail(Reply<usize>),
     Hold(Duration, Reply<Option<String>>),
