@@ -12,7 +12,7 @@ pub fn header(title: &str, command: &str) {
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown", |(_, model)| model);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count(); // this program may be pinned
     let date = Command::new("date").arg("+%Y-%m-%d").output();
     let date = date.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
     let commit = std::env::var("BENCH_COMMIT").unwrap_or_default();

@@ -29,9 +29,9 @@ fn main() {
 One thread, no sockets: streams and sinks are memory, so a read or a write costs its copy. Decode: a client's masked
 frames become messages of a server, unmasked, text checked. Encode: a server's messages become bytes that a sink takes.
 Samples of {sample_ms} ms, {PAIRS} interleaved rounds after one to warm up; the ratio is our speed to the peer's in the
-same round, its median with a 90 % interval by order statistics; not behind is 0.97 or more. tungstenite reads into 4 KiB, its best for many
-connections, or into the 128 KiB of its default; fastwebsockets has its feature simd, is driven without a
-runtime, and encodes payloads that it borrows; so do we the small ones. Ours reads by `Codec::room`.
+same round, its median with a 90 % interval by order statistics; not behind is 0.97 or more. tungstenite reads into
+4 KiB, its best for many connections, or into the 128 KiB of its default; fastwebsockets has its feature simd, is driven
+without a runtime, and encodes payloads that it borrows; so do we the small ones. Ours reads by `Codec::room`.
 "
     );
     println!(
