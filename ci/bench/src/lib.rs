@@ -1,8 +1,24 @@
-//! What the drivers share: pinned child processes, processor time, and figures of pairs.
+//! What the drivers share: the tables' heads, pinned child processes, processor time, and figures of pairs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+/// Interleaved pairs, after one to warm up.
+pub const PAIRS: usize = 12;
+
+/// The top of a table: what, on which machine, when, which commit, made by which command.
+pub fn header(title: &str, command: &str) {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("unknown", |(_, model)| model);
+    let cores = cpuinfo.lines().filter(|line| line.starts_with("processor")).count(); // this program may be pinned
+    let date = Command::new("date").arg("+%Y-%m-%d").output();
+    let date = date.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
+    let commit = std::env::var("BENCH_COMMIT").unwrap_or_default();
+    println!("# {title}\n");
+    println!("{model}, {cores} cores; {date}; commit {commit}; made by `{command}`.\n");
+}
 
 /// A program of this workspace, pinned to one core, driven by lines.
 pub struct Pinned {

@@ -5,9 +5,8 @@ mod otp;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use bench::{Pinned, Ratio, at_most, median, port, sibling};
+use bench::{PAIRS, Pinned, Ratio, at_most, header, median, port, sibling};
 
-const PAIRS: usize = 12;
 /// Connections open, and how many of them have a line under way.
 const LOADS: [(u64, u64); 3] = [(1, 1), (100, 100), (10_000, 100)];
 const ACCEPTS: u64 = 5_000;
@@ -22,18 +21,6 @@ fn main() {
         Some("otp") => otp::measure(std::env::args().any(|arg| arg == "--quick")),
         _ => panic!("usage: drive echo|memory|seam|otp [--quick]"),
     }
-}
-
-fn header(title: &str, command: &str) {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let model = model.map_or("unknown", |(_, model)| model);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let date = Command::new("date").arg("+%Y-%m-%d").output();
-    let date = date.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
-    let commit = std::env::var("BENCH_COMMIT").unwrap_or_default();
-    println!("# {title}\n");
-    println!("{model}, {cores} cores; {date}; commit {commit}; made by `{command}`.\n");
 }
 
 /// Ours to the peer's, pair by pair. Index 0 is the peer, 1 is ours.
