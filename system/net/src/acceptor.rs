@@ -59,12 +59,16 @@ struct Over;
 
 impl<H: Handler> Acceptor<H> {
     /// Accepts until the listener drains or stops; then the socket closes.
-    pub(crate) async fn run(self) {
+    ///
+    /// # Errors
+    /// If the socket was closed by a drain of the tree, and cannot be opened again.
+    pub(crate) async fn run(self) -> io::Result<()> {
         self.shared.set_acceptor(self_pid());
+        self.shared.open_again().await?;
         let mut phase = self.shared.phase.subscribe();
         let mut backoff = Duration::ZERO;
         let mut held = Held { shared: &self.shared, socket: self.shared.take_socket() };
-        let Some(socket) = held.socket.as_mut() else { return };
+        let Some(socket) = held.socket.as_mut() else { return Ok(()) };
         if *phase.borrow() == Phase::Running {
             event!("net.listener.accepting");
         }
@@ -89,6 +93,7 @@ impl<H: Handler> Acceptor<H> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Waits until the listener accepts and has room for one more.

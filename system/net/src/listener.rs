@@ -89,7 +89,7 @@ impl Listener {
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         let addr = socket.local_addr().map_err(|error| ListenError::new(unknown, error))?;
         let slots = Arc::new(Semaphore::new(options.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-        let shared = Shared::new(options, socket);
+        let shared = Shared::new(options, addr, socket);
         // The cap is the slots': a slot is free a moment before its connection's process has ended.
         let connections = DynamicSupervisor::limit(usize::MAX).shutdown(Shutdown::Brutal);
         let acceptor = Acceptor {
@@ -119,7 +119,8 @@ impl Listener {
         Ok(self)
     }
 
-    /// Its tree, as a child of a supervisor. When that stops it, it drains.
+    /// Its tree, as a child of a supervisor. When that stops it, it drains and closes the socket; when
+    /// that starts it again, it listens on the same address again.
     pub fn child(&self) -> ChildSpec {
         self.handle.tree.clone().into_child()
     }
@@ -237,7 +238,11 @@ impl Server for Drain {
     }
 
     async fn terminate(&mut self, _: &ExitReason, _: &mut Context<Self>) {
+        let already = self.0.is_over();
         self.0.drain(self.0.options.drain_timeout).await;
+        if !already {
+            self.0.tree_stopped();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The connections of a listener: who is there, how many, and what they have done.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use simurgh_otp::Pid;
 use simurgh_runtime::collections::HashMap;
-use simurgh_runtime::net::TcpListener;
+use simurgh_runtime::net::{BindOptions, TcpListener};
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{Instant, planted};
 use tokio::sync::watch;
@@ -30,6 +31,9 @@ pub(crate) struct Shared {
     /// Whether there is a socket, here or with the acceptor.
     listening: watch::Sender<bool>,
     acceptor: Mutex<Option<Pid>>,
+    addr: SocketAddr,
+    /// The socket was closed because the tree was stopped: when that is started again, it opens again.
+    opens_again: AtomicBool,
     pub(crate) accepted: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
@@ -104,7 +108,7 @@ pub struct Counters {
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, socket: TcpListener) -> Arc<Self> {
+    pub(crate) fn new(options: Options, addr: SocketAddr, socket: TcpListener) -> Arc<Self> {
         Arc::new(Self {
             options,
             phase: watch::Sender::new(Phase::Running),
@@ -115,6 +119,8 @@ impl Shared {
             socket: Mutex::new(Some(socket)),
             listening: watch::Sender::new(true),
             acceptor: Mutex::new(None),
+            addr,
+            opens_again: AtomicBool::new(false),
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
             accept_errors: AtomicU64::new(0),
@@ -145,6 +151,29 @@ impl Shared {
             self.put_back(socket);
         }
         let _ = self.listening.subscribe().wait_for(|listening| !listening).await; // the sender is here
+    }
+
+    /// Whether it was told to end, by whoever has its handle.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(*self.phase.borrow(), Phase::Draining | Phase::Stopped)
+    }
+
+    /// The tree is stopped, and not the listener: it may be started again.
+    pub(crate) fn tree_stopped(&self) {
+        self.opens_again.store(true, Ordering::Release);
+    }
+
+    /// Opens the socket again, if a stop of the tree has closed it.
+    pub(crate) async fn open_again(&self) -> io::Result<()> {
+        if !self.opens_again.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let bind = BindOptions { backlog: self.options.backlog, ..BindOptions::default() };
+        let socket = TcpListener::bind_with(self.addr, bind).await.inspect_err(|_| self.tree_stopped())?;
+        self.listening.send_replace(true);
+        self.phase.send_replace(Phase::Running);
+        self.put_back(Some(socket));
+        Ok(())
     }
 
     pub(crate) fn set_acceptor(&self, pid: Pid) {

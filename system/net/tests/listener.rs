@@ -276,3 +276,33 @@ fn a_port_in_use_is_said_in_one_line() -> Checked {
         Ok(())
     })
 }
+
+#[test]
+fn a_tree_that_is_started_again_listens_again() -> Checked {
+    runtime::run("test", async {
+        let listener = Listener::bind(local(), Options::default(), polite).await?;
+        let store = otp::ChildSpec::task(std::future::pending::<()>);
+        let tree = otp::Supervisor::rest_for_one().child("store", store).child("listener", listener.child());
+        let tree = tree.start("root").await?;
+        let mut before = TcpStream::connect(listener.local_addr()).await?;
+        assert_eq!(say(&mut before, "before").await?, "before");
+
+        // What the listener stands on crashes: it is stopped, and started again after that.
+        let store = tree.which_children().await?[0].pid.unwrap();
+        otp::kill(store);
+        assert_eq!(before.read(&mut [0; 1]).await?, 0, "it was drained");
+        let mut after = loop {
+            match TcpStream::connect(listener.local_addr()).await {
+                Ok(stream) => break stream,
+                Err(_) => runtime::sleep(1.millis()).await,
+            }
+        };
+        assert_eq!(say(&mut after, "after").await?, "after");
+        drop(after);
+
+        assert_eq!(listener.drain().await.killed, 0);
+        assert!(TcpStream::connect(listener.local_addr()).await.is_err(), "whoever drains it has ended it");
+        tree.stop(5.secs()).await;
+        Ok(())
+    })
+}
