@@ -37,7 +37,7 @@
 //!
 //! impl Account {
 //!     fn withdraw(&mut self, cents: u64) -> Result<u64, Overdrawn> {
-//!         self.cents = self.cents.checked_sub(cents).ok_or(Overdrawn { missing: cents - self.cents })?;
+//!         self.cents = self.cents.checked_sub(cents).ok_or_else(|| Overdrawn { missing: cents - self.cents })?;
 //!         Ok(self.cents)
 //!     }
 //! }
