@@ -7,7 +7,7 @@
 //!                                                         keys ──────┘
 //! ```
 //!
-//! [`App`](app::App) is all that is decided: it takes keys and answers, and says what to ask. Around it
+//! `App` is all that is decided: it takes keys and answers, and says what to ask. Around it
 //! stand the terminal, and two connections to the node, so that one that waits for a process to
 //! describe itself does not keep the picture waiting.
 
