@@ -6,7 +6,7 @@ use simurgh::prelude::*;
 use simurgh::runtime::net::TcpStream;
 
 use super::parts;
-use crate::demo::{Child, Points, ProcessFigures, handles_max};
+use crate::demo::{Child, Points, ProcessFigures, handles_max, said_back};
 
 /// Files that the server and a client process need besides connections.
 const OTHER_FILES: u64 = 64;
@@ -57,16 +57,6 @@ pub async fn run(options: LabOptions) -> Result<(), String> {
     crash_of_a_client(&mut points, &mut server, addr).await?;
     many(&mut points, &mut server, addr, options).await?;
     points.end()
-}
-
-async fn said_back(stream: &mut TcpStream, line: &[u8]) -> bool {
-    let exchange = async {
-        stream.write_all(line).await?;
-        let mut back = vec![0; line.len()];
-        stream.read_exact(&mut back).await?;
-        std::io::Result::Ok(back == line)
-    };
-    matches!(timeout(10.secs(), exchange).await, Ok(Ok(true)))
 }
 
 async fn connect(addr: SocketAddr) -> Result<TcpStream, String> {

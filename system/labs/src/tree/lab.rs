@@ -11,8 +11,8 @@ use simurgh::prelude::*;
 use simurgh::runtime::net::TcpStream;
 use simurgh::telemetry;
 
-use super::{semantics, served};
-use crate::demo::{Child, Points};
+use super::semantics;
+use crate::demo::{Child, Points, said_back, until};
 use crate::echo::{Echo, EchoSettings};
 
 /// Bar for a restart, from the kill to the next acceptor's first accept.
@@ -55,7 +55,7 @@ pub async fn run(options: LabOptions) -> Result<(), String> {
 
     let mut clients = Child::start(&["__echo-clients", &addr.to_string()])?;
     clients.ask_numbers::<1>(&format!("connect {SHOWN}")).await?;
-    served::until(|| echo.listener.count() as u64 == SHOWN).await;
+    until(|| echo.listener.count() as u64 == SHOWN).await;
     let tree = observer::tree();
     out!("{tree}");
     let shown = has_the_tree(&tree);
@@ -63,7 +63,7 @@ pub async fn run(options: LabOptions) -> Result<(), String> {
 
     let more = options.connections - SHOWN;
     let [made] = clients.ask_numbers(&format!("connect {more}")).await?;
-    served::until(|| echo.listener.count() as u64 == options.connections).await;
+    until(|| echo.listener.count() as u64 == options.connections).await;
     out!("  {} connections are open", SHOWN + made);
     match options.kill {
         Killed::Acceptor => kill_the_acceptor(&mut points, &echo, addr).await?,
@@ -98,7 +98,7 @@ async fn restarted_after(echo: &Echo) -> Result<(Pid, Pid, Duration), String> {
     let before = echo.listener.acceptor().ok_or("there is no acceptor")?;
     let killed = start.elapsed();
     otp::kill(before);
-    let waited = timeout(5.secs(), served::until(|| accepting.load(Ordering::Acquire) > 0)).await;
+    let waited = timeout(5.secs(), until(|| accepting.load(Ordering::Acquire) > 0)).await;
     telemetry::detach("lab.tree");
     waited.map_err(|_| "the acceptor is not restarted")?;
     let took = Duration::from_nanos(accepting.load(Ordering::Acquire)).saturating_sub(killed);
@@ -117,7 +117,7 @@ async fn kill_the_acceptor(points: &mut Points, echo: &Echo, addr: SocketAddr) -
     let passed = logged && before != after && took <= RESTART_BAR;
     points.show("2.3", "the acceptor's crash and restart are logged", &fact, passed);
     let mut newcomer = TcpStream::connect(addr).await.map_err(|error| error.to_string())?;
-    let served = served::said_back(&mut newcomer, b"hello again\n").await;
+    let served = said_back(&mut newcomer, b"hello again\n").await;
     points.show("2.4", "a new connection is served by the new acceptor", "12 bytes", served);
     drop(newcomer);
     Ok(())
@@ -133,7 +133,7 @@ fn kill_a_connection(points: &mut Points, echo: &Echo) -> Result<(), String> {
 /// All connections but the one that was killed still echo.
 async fn bystanders(points: &mut Points, echo: &Echo, clients: &mut Child, options: LabOptions) -> Result<(), String> {
     let spared = options.connections - u64::from(options.kill == Killed::Connection);
-    served::until(|| echo.listener.count() as u64 == spared).await;
+    until(|| echo.listener.count() as u64 == spared).await;
     let [right, _] = clients.ask_numbers::<2>("echo 1").await?;
     let lost = spared.saturating_sub(right);
     let fact = format!("{lost} of {} open connections lost", options.connections);
@@ -146,7 +146,7 @@ async fn handler_crash(points: &mut Points, echo: &Echo, clients: &mut Child) ->
     let before = echo.listener.count();
     let victim = echo.listener.connections().iter().find_map(|one| one.pid).ok_or("there is no connection")?;
     otp::kill(victim);
-    served::until(|| echo.listener.count() == before - 1).await;
+    until(|| echo.listener.count() == before - 1).await;
     let [right, _] = clients.ask_numbers::<2>("echo 1").await?;
     let fact = format!("{victim} killed, {right} of {} others echo", before - 1);
     points.show("2.5", "a connection that crashes takes only itself down", &fact, right == before as u64 - 1);

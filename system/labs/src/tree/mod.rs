@@ -6,6 +6,5 @@
 
 mod lab;
 mod semantics;
-mod served;
 
 pub use lab::{Killed, LabOptions, run};

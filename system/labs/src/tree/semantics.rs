@@ -9,8 +9,7 @@ use simurgh::otp::{
 use simurgh::prelude::*;
 use simurgh::runtime::sync::Mutex;
 
-use super::served;
-use crate::demo::Points;
+use crate::demo::{Points, until};
 
 /// Point 2.6: of `a b c`, `b` is killed.
 pub(super) async fn strategies(points: &mut Points) -> Result<(), String> {
@@ -120,7 +119,7 @@ impl Server for Slow {
 pub(super) async fn server(points: &mut Points) -> Result<(), String> {
     let diary = Diary::default();
     let clerk = Start::new("clerk", Clerk(Arc::clone(&diary))).start().await.map_err(|error| error.to_string())?;
-    served::until(|| diary.lock().contains(&"info")).await;
+    until(|| diary.lock().contains(&"info")).await;
     clerk.cast(Ask::Note).await.map_err(|error| error.to_string())?;
     clerk.call(Ask::Read).await.map_err(|error| error.to_string())?;
     clerk.stop(5.secs()).await;
