@@ -1,7 +1,5 @@
-//! Protocols of the web, as state machines without a socket, a clock or a runtime.
-//!
-//! What is here is [`ws`], the WebSocket codec: RFC 6455 with permessage-deflate (RFC 7692), for both
-//! roles.
+//! HTTP: bodies, and [`ws`], the WebSocket codec: RFC 6455 with permessage-deflate (RFC 7692), for both
+//! roles, as a state machine without a socket, a clock or a runtime.
 //!
 //! ```
 //! use bytes::{BufMut, BytesMut};
@@ -22,4 +20,14 @@
 
 #![forbid(unsafe_code)]
 
+mod body;
+
 pub mod ws;
+
+pub use body::{Body, BodyError, Chunks};
+
+/// A request.
+pub type Request = http::Request<Body>;
+
+/// A response.
+pub type Response = http::Response<Body>;
