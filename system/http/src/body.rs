@@ -100,6 +100,15 @@ impl Body {
         Self(Kind::Stream(Box::pin(body)))
     }
 
+    /// Another library's body; what fails in it is the source's failure.
+    pub fn from_any<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self::new(Foreign(Box::pin(body)))
+    }
+
     /// A body whose parts are made one after the other while it is sent, at most one ahead of the wire. What makes them is
     /// no task of its own: it is polled by whoever sends the body, and dropped with it when the client
     /// goes away. Sent chunked, as its length is not known; an error cuts the response off, so that the
@@ -239,6 +248,30 @@ impl Chunks {
             return Ok(());
         }
         self.sender.send(part).await.map_err(|_| BodyError::Gone)
+    }
+}
+
+/// Another library's body.
+struct Foreign<B>(Pin<Box<B>>);
+
+impl<B> HttpBody for Foreign<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.0.as_mut().poll_frame(cx).map_err(|error| BodyError::Source(error.into()))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
     }
 }
 

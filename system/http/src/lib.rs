@@ -21,10 +21,12 @@
 #![forbid(unsafe_code)]
 
 mod body;
+mod service;
 
 pub mod ws;
 
 pub use body::{Body, BodyError, Chunks};
+pub use service::{Client, Service};
 
 /// A request.
 pub type Request = http::Request<Body>;

@@ -1,0 +1,202 @@
+//! Typed extraction: what a handler's arguments are made of.
+
+use std::borrow::Cow;
+use std::future::Future;
+
+use bytes::Bytes;
+use http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use crate::fields::{self, Wrong};
+use crate::{Conn, Error, Json, Result};
+
+/// What of a body an extractor keeps, in bytes, at most: a mebibyte. More is answered with 413.
+pub const BODY_LEN_MAX: usize = 1 << 20;
+
+/// A value that is made from a request. A failure is answered as the error that it is.
+///
+/// ```
+/// use simurgh_web::{Conn, Endpoint, Form, Path, Query, router, test};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Search { q: String, page: Option<u32> }
+///
+/// async fn search(_: &mut Conn, Path(shop): Path<String>, Query(search): Query<Search>) -> String {
+///     format!("{} in {shop}, page {}", search.q, search.page.unwrap_or(1))
+/// }
+///
+/// router! { get "/:shop/search" => search; }
+///
+/// # simurgh_runtime::run("doc", async {
+/// let endpoint = Endpoint::new(router());
+/// let found = test::get(&endpoint, "/books/search?q=birds").await;
+/// assert_eq!(test::text(found).await, "birds in books, page 1");
+///
+/// let wrong = test::get(&endpoint, "/books/search?q=birds&page=two").await;
+/// assert_eq!(wrong.status(), 400);
+/// let text = test::text(wrong).await;
+/// assert_eq!(text, "400 The query is wrong: `page`: `two` is not a whole number of 32 bits that is not negative");
+/// # });
+/// ```
+///
+/// | extractor | from | failure |
+/// | --- | --- | --- |
+/// | [`Path`] | the path's parameters, by name or in order | 404, as no such thing is there |
+/// | [`Query`] | the query | 400 `bad_query` |
+/// | [`Form`] | a body of type `application/x-www-form-urlencoded` | 415, 400 `bad_form`, 413 |
+/// | [`Json`] | a body of type `application/json`, or `+json` | 415, 400 `bad_json`, 422 `wrong_json`, 413 |
+/// | [`Params`] | a body that is either | as those |
+///
+/// Of a body at most [`BODY_LEN_MAX`] bytes are kept.
+pub trait Extract: Sized + Send {
+    /// Makes it.
+    fn extract(conn: &mut Conn) -> impl Future<Output = Result<Self>> + Send;
+}
+
+/// The path's parameters: one value, several in a tuple in the path's order, or a record by their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Path<T>(pub T);
+
+/// The query, as a record by names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Query<T>(pub T);
+
+/// The body of a form, as a record by names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form<T>(pub T);
+
+/// The body, as a form or as JSON, by its type.
+///
+/// A tool that sends JSON without saying so (`curl -d '{"name": "Alice"}'`) declares it a form: a form
+/// whose text begins with `{` is read as JSON if it is JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned + Send> Extract for Path<T> {
+    async fn extract(conn: &mut Conn) -> Result<Self> {
+        let pairs = conn.path_params().iter();
+        let pairs = pairs.map(|(name, value)| (Cow::Borrowed(*name), Cow::Owned(value.clone())));
+        fields::from_pairs(pairs).map(Self).map_err(|wrong| Error::not_found().because(wrong))
+    }
+}
+
+impl<T: DeserializeOwned + Send> Extract for Query<T> {
+    async fn extract(conn: &mut Conn) -> Result<Self> {
+        let pairs = form_urlencoded::parse(conn.query_string().as_bytes());
+        fields::from_pairs(pairs).map(Self).map_err(|wrong| refused("bad_query", "The query", &wrong))
+    }
+}
+
+impl<T: DeserializeOwned + Send> Extract for Form<T> {
+    async fn extract(conn: &mut Conn) -> Result<Self> {
+        if kind(conn) != Kind::Form {
+            return Err(unsupported("application/x-www-form-urlencoded"));
+        }
+        let body = body(conn).await?;
+        form(&body).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Send> Extract for Json<T> {
+    async fn extract(conn: &mut Conn) -> Result<Self> {
+        if kind(conn) != Kind::Json {
+            return Err(unsupported("application/json"));
+        }
+        let body = body(conn).await?;
+        json(&body).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Send> Extract for Params<T> {
+    async fn extract(conn: &mut Conn) -> Result<Self> {
+        let kind = kind(conn);
+        if kind == Kind::Other {
+            return Err(unsupported("application/json or application/x-www-form-urlencoded"));
+        }
+        let body = body(conn).await?;
+        let undeclared = || body.trim_ascii_start().starts_with(b"{") && is_json(&body);
+        let value = if kind == Kind::Json || undeclared() { json(&body) } else { form(&body) };
+        value.map(Self)
+    }
+}
+
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Form,
+    Json,
+    Other,
+}
+
+/// What the body is declared to be.
+fn kind(conn: &Conn) -> Kind {
+    let declared = conn.header(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/x-www-form-urlencoded" => Kind::Form,
+        "application/json" => Kind::Json,
+        other if other.starts_with("application/") && other.ends_with("+json") => Kind::Json,
+        _ => Kind::Other,
+    }
+}
+
+async fn body(conn: &mut Conn) -> Result<Bytes> {
+    match conn.take_body() {
+        Some(body) => Ok(body.collect(BODY_LEN_MAX).await?),
+        None => Err(Error::internal("the request's body was taken before")),
+    }
+}
+
+fn form<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    let wrong = |wrong| refused("bad_form", "The form", &wrong);
+    if std::str::from_utf8(body).is_err() {
+        return Err(wrong(Wrong { field: None, message: "it is no UTF-8".to_owned() }));
+    }
+    fields::from_pairs(form_urlencoded::parse(body)).map_err(wrong)
+}
+
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| {
+        let details = json!({ "line": error.line(), "column": error.column() });
+        let (status, code) = if error.is_data() {
+            (StatusCode::UNPROCESSABLE_ENTITY, "wrong_json")
+        } else {
+            (StatusCode::BAD_REQUEST, "bad_json")
+        };
+        Error::new(status, code, format!("The JSON is wrong: {error}")).details(details)
+    })
+}
+
+fn refused(code: &'static str, what: &str, wrong: &Wrong) -> Error {
+    let details = json!({ "field": wrong.field, "message": wrong.message });
+    Error::bad_request(code, format!("{what} is wrong: {wrong}")).details(details)
+}
+
+fn unsupported(wanted: &str) -> Error {
+    let text = format!("The body must be of the type {wanted}.");
+    Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", text)
+}
+
+macro_rules! all_of {
+    ($($arg:ident),*) => {
+        impl<$($arg: Extract),*> Extract for ($($arg,)*) {
+            async fn extract(conn: &mut Conn) -> Result<Self> {
+                let _ = &conn;
+                Ok(($($arg::extract(conn).await?,)*))
+            }
+        }
+    };
+}
+
+all_of!();
+all_of!(A);
+all_of!(A, B);
+all_of!(A, B, C);
+all_of!(A, B, C, D);
+all_of!(A, B, C, D, E);
+all_of!(A, B, C, D, E, F);

@@ -1,0 +1,222 @@
+//! The router: which handler a request goes to, and through which pipelines.
+
+use std::fmt::{self, Write as _};
+
+use http::{HeaderValue, Method, StatusCode, header};
+use simurgh_http::Body;
+
+use crate::{Conn, Error, PathParams, Plug, Result};
+
+/// A plug that [`router!`](crate::router) made.
+pub trait Router: Plug {
+    /// Its routes, in the order in which they are written.
+    fn routes(&self) -> &'static [Route];
+
+    /// Its routes as a table for people.
+    fn listing(&self) -> String {
+        listing(self.routes())
+    }
+}
+
+/// One route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Route {
+    /// In capitals; `*` is any.
+    pub method: &'static str,
+    /// With `:name` for a segment and `*name` for the rest.
+    pub path: &'static str,
+    /// The handler's path.
+    pub handler: &'static str,
+    /// The pipelines that it goes through.
+    pub pipelines: &'static [&'static str],
+    /// The rest of the path is somebody else's.
+    pub is_forward: bool,
+}
+
+impl Route {
+    /// For the macro.
+    #[doc(hidden)]
+    pub const fn new(
+        method: &'static str,
+        path: &'static str,
+        handler: &'static str,
+        pipelines: &'static [&'static str],
+        is_forward: bool,
+    ) -> Self {
+        Self { method, path, handler, pipelines, is_forward }
+    }
+}
+
+/// The routes, in a form in which one finds them.
+#[doc(hidden)]
+pub struct RouteTable {
+    tree: matchit::Router<Entry>,
+    routes: &'static [Route],
+}
+
+/// The routes of one path.
+#[derive(Default)]
+struct Entry {
+    /// Their places, in order.
+    routes: Vec<usize>,
+}
+
+impl RouteTable {
+    /// # Panics
+    /// If two routes cannot be told apart (`/:a` and `/:b` for different methods, say).
+    pub fn new(routes: &'static [Route]) -> Self {
+        let mut paths: Vec<(String, Entry)> = Vec::new();
+        for (at, route) in routes.iter().enumerate() {
+            for path in tree_paths(route) {
+                match paths.iter_mut().find(|(known, _)| *known == path) {
+                    Some((_, entry)) => entry.routes.push(at),
+                    None => paths.push((path, Entry { routes: vec![at] })),
+                }
+            }
+        }
+        let mut tree = matchit::Router::new();
+        for (path, entry) in paths {
+            let route = routes[entry.routes[0]];
+            if let Err(error) = tree.insert(path, entry) {
+                panic!("the route {} {} does not go together with another: {error}", route.method, route.path);
+            }
+        }
+        Self { tree, routes }
+    }
+
+    /// Finds the route of a request; none if the request was answered here (OPTIONS).
+    ///
+    /// # Errors
+    /// 404 if no route has this path, 405 if none of those that have it takes this method, 400 if a
+    /// parameter is no percent-encoded UTF-8.
+    pub fn find(&self, conn: &mut Conn) -> Result<Option<usize>> {
+        let path = conn.path_info();
+        let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        let path = if path.is_empty() { "/" } else { path };
+        let found = self.tree.at(path).map_err(|_| Error::not_found())?;
+        let Some(at) = self.of_method(found.value, conn.method()) else {
+            let allow = self.allow(found.value);
+            return Self::not_allowed(conn, &allow);
+        };
+        let names = self.routes[at].path.split('/').filter_map(|segment| segment.strip_prefix([':', '*']));
+        let mut params = PathParams::new();
+        if !self.routes[at].is_forward {
+            for (name, (_, value)) in names.zip(found.params.iter()) {
+                params.push((name, decoded(value)?));
+            }
+        }
+        conn.set_path_params(params);
+        Ok(Some(at))
+    }
+
+    fn of_method(&self, entry: &Entry, method: &Method) -> Option<usize> {
+        let with = |wanted: &str| entry.routes.iter().copied().find(|at| self.routes[*at].method == wanted);
+        let get_for_head = || if *method == Method::HEAD { with("GET") } else { None };
+        with(method.as_str()).or_else(get_for_head).or_else(|| with("*"))
+    }
+
+    /// The methods that a path takes, as the header of this name says it.
+    fn allow(&self, entry: &Entry) -> String {
+        let mut methods: Vec<&str> = Vec::new();
+        for at in &entry.routes {
+            let method = self.routes[*at].method;
+            let head = (method == "GET").then_some("HEAD");
+            for method in [method].into_iter().chain(head) {
+                if !methods.contains(&method) {
+                    methods.push(method);
+                }
+            }
+        }
+        if !methods.contains(&"OPTIONS") {
+            methods.push("OPTIONS");
+        }
+        methods.join(", ")
+    }
+
+    fn not_allowed(conn: &mut Conn, allow: &str) -> Result<Option<usize>> {
+        let allow = HeaderValue::try_from(allow)?;
+        conn.response_headers_mut().insert(header::ALLOW, allow);
+        if conn.method() == Method::OPTIONS {
+            conn.put_status(StatusCode::NO_CONTENT);
+            conn.put_body(Body::empty());
+            return Ok(None);
+        }
+        let text = format!("This path does not take {}.", conn.method());
+        Err(Error::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text))
+    }
+}
+
+impl fmt::Debug for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RouteTable({} routes)", self.routes.len())
+    }
+}
+
+/// A route's paths as the tree writes them: a parameter has no name there, so that routes of one shape
+/// are one entry.
+fn tree_paths(route: &Route) -> Vec<String> {
+    let mut path = String::new();
+    for (at, segment) in route.path.split('/').skip(1).filter(|segment| !segment.is_empty()).enumerate() {
+        let _ = match segment.chars().next() {
+            Some(':') => write!(path, "/{{p{at}}}"),
+            Some('*') => write!(path, "/{{*p{at}}}"),
+            _ => write!(path, "/{segment}"),
+        };
+    }
+    let under = format!("{path}/{{*rest}}");
+    let path = if path.is_empty() { "/".to_owned() } else { path };
+    if route.is_forward { vec![path, under] } else { vec![path] }
+}
+
+/// What a segment means: percent-decoded, as UTF-8.
+fn decoded(segment: &str) -> Result<String> {
+    let wrong = || Error::bad_request("bad_path", "The path has a part that is no percent-encoded UTF-8.");
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        let (high, low) = (digit(rest.next()), digit(rest.next()));
+        let (Some(high), Some(low)) = (high, low) else { return Err(wrong()) };
+        bytes.push((high * 16 + low) as u8);
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
+}
+
+/// Appends a value as one segment of a path: all but letters, digits and `-._~` percent-encoded.
+#[doc(hidden)]
+pub fn push_segment(path: &mut String, value: &(impl fmt::Display + ?Sized)) {
+    encode(path, &value.to_string(), "-._~");
+}
+
+/// Appends a value as the rest of a path: its slashes stay.
+#[doc(hidden)]
+pub fn push_rest(path: &mut String, value: &(impl fmt::Display + ?Sized)) {
+    encode(path, &value.to_string(), "-._~/");
+}
+
+fn encode(path: &mut String, value: &str, safe: &str) {
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || safe.as_bytes().contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+}
+
+fn listing(routes: &[Route]) -> String {
+    let width = |of: fn(&Route) -> usize| routes.iter().map(of).max().unwrap_or_default();
+    let (method, path, handler) = (width(|r| r.method.len()), width(|r| r.path.len()), width(|r| r.handler.len()));
+    let mut lines = String::new();
+    for route in routes {
+        let pipelines = route.pipelines.join(", ");
+        let line = format!("{:method$}  {:path$}  {:handler$}  {pipelines}", route.method, route.path, route.handler);
+        let _ = writeln!(lines, "{}", line.trim_end());
+    }
+    lines
+}
