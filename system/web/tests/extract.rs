@@ -36,7 +36,7 @@ router! {
 fn post(target: &'static str, kind: &'static str, body: impl Into<Body>) -> (u16, String) {
     let mut request = test::request(Method::POST, target, body);
     if !kind.is_empty() {
-        request.headers_mut().insert(header::CONTENT_TYPE, kind.parse().unwrap());
+        request.headers_mut().insert(header::CONTENT_TYPE, kind.parse().expect("a header"));
     }
     simurgh_runtime::run("test", async move {
         let response = test::send(&Endpoint::new(router()), request).await;
