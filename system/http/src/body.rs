@@ -120,7 +120,7 @@ impl Body {
     {
         let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
         let maker = Box::pin(make(Chunks { sender }));
-        Self::new(Made { maker: Some(maker), receiver })
+        Self::new(Made { maker: Some(maker), receiver, failed: None })
     }
 
     /// The bytes, if they are all there.
@@ -279,6 +279,8 @@ where
 struct Made<R> {
     maker: Option<Pin<Box<R>>>,
     receiver: mpsc::Receiver<Bytes>,
+    /// How the maker failed, until it is said.
+    failed: Option<BodyError>,
 }
 
 impl<R: Future<Output = Result<(), BodyError>> + Send> HttpBody for Made<R> {
@@ -287,7 +289,6 @@ impl<R: Future<Output = Result<(), BodyError>> + Send> HttpBody for Made<R> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        // What is ready goes first, so that an error comes after the parts that were made before it.
         if let Poll::Ready(Some(part)) = this.receiver.poll_recv(cx) {
             return Poll::Ready(Some(Ok(Frame::data(part))));
         }
@@ -295,11 +296,13 @@ impl<R: Future<Output = Result<(), BodyError>> + Send> HttpBody for Made<R> {
             && let Poll::Ready(outcome) = maker.as_mut().poll(cx)
         {
             this.maker = None;
-            if let Err(error) = outcome {
-                return Poll::Ready(Some(Err(error)));
-            }
+            this.failed = outcome.err();
         }
-        Poll::Ready(ready!(this.receiver.poll_recv(cx)).map(|part| Ok(Frame::data(part))))
+        // An error comes after the parts that were made before it.
+        match ready!(this.receiver.poll_recv(cx)) {
+            Some(part) => Poll::Ready(Some(Ok(Frame::data(part)))),
+            None => Poll::Ready(this.failed.take().map(Err)),
+        }
     }
 }
 
