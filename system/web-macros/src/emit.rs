@@ -25,7 +25,7 @@ pub(crate) fn router(router: &Router) -> TokenStream {
     quote! {
         /// The router: a plug that finds the route of a request and calls its pipelines and its handler.
         pub fn router() -> impl #krate::Router {
-            static ROUTES: &[#krate::Route] = &[#(#table),*];
+            const ROUTES: &[#krate::Route] = &[#(#table),*];
 
             struct Routes<#(#types),*> {
                 table: #krate::RouteTable,
