@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use simurgh_runtime::Header;
+use simurgh_runtime::{Headed, Header};
 
 use crate::budgets::Budgets;
 use crate::core::{Core, WORLD, current};
@@ -178,7 +178,7 @@ impl Engine {
         // A borrow means that the engine itself is waking, which is the world at work.
         let Ok(mut core) = self.core.try_borrow_mut() else { return };
         let Some(target) = core.tasks.get(slot, generation) else { return };
-        let target = describe(&target.header);
+        let target = describe(target.header());
         let source =
             Header::with(|header| header.map_or_else(|| core.nodes[waker as usize].rt.name().to_owned(), describe));
         core.fail(Verdict::SharedState(format!(
@@ -221,12 +221,12 @@ impl Engine {
     /// Adds a task. On a dead node it is dropped instead.
     pub(crate) fn spawn(
         &self,
-        header: Arc<Header>,
+        headed: Arc<dyn Headed>,
         future: simurgh_runtime::sim::BoxFuture,
         is_main: bool,
     ) -> (u32, u32) {
-        let ids = self.with(|core| core.add_task(self.run, Arc::clone(&header), future, is_main));
-        self.watch.add(ids.0, header);
+        let ids = self.with(|core| core.add_task(self.run, Arc::clone(&headed), future, is_main));
+        self.watch.add(ids.0, headed);
         ids
     }
 
@@ -234,7 +234,7 @@ impl Engine {
     pub(crate) fn abort(&self, slot: u32, generation: u32) {
         let removed = self.with(|core| {
             let task = core.tasks.get(slot, generation)?;
-            let (node, number) = (task.node, task.header.number());
+            let (node, number) = (task.node, task.header().number());
             if task.future.is_none() {
                 task.aborted = true;
                 return None;
@@ -252,7 +252,7 @@ impl Engine {
     fn drop_task(&self, slot: u32, mut task: Task) {
         let future = task.future.take();
         let before = self.context.replace(task.node);
-        let entered = task.header.enter();
+        let entered = task.header().enter();
         // A panic in Drop is that task's; the task is gone already.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
         drop(entered);
@@ -281,7 +281,7 @@ impl Engine {
         let mut core = self.core.borrow_mut();
         let core_ref = &mut *core;
         let Some(task) = core_ref.tasks.get(entry.slot, entry.generation) else { return };
-        let (node, number) = (task.node, task.header.number());
+        let (node, number) = (task.node, task.header().number());
         let state = &mut core_ref.nodes[node as usize];
         if state.paused.is_some() {
             // It stays queued: the node's resume puts it back.
@@ -291,7 +291,8 @@ impl Engine {
         }
         task.queued = false;
         let Some(mut future) = task.future.take() else { return };
-        let header = Arc::clone(&task.header);
+        let headed = Arc::clone(&task.headed);
+        let header = headed.header();
         let waker = task.waker.clone();
         core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
             header.label().to_string()
@@ -341,7 +342,7 @@ impl Engine {
         let is_main = task.as_ref().is_some_and(|task| task.is_main);
         let task = Task {
             future: Some(future),
-            ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&header), waker.clone()))
+            ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&headed), waker.clone()))
         };
         self.drop_task(entry.slot, task);
         self.context.set(DRIVER);
@@ -450,7 +451,7 @@ pub(crate) fn describe(header: &Header) -> String {
 /// The tasks that are left, in words; at most twelve.
 pub(crate) fn who_waits(core: &Core) -> String {
     const MOST: usize = 12;
-    let mut names: Vec<String> = core.tasks.iter().map(|task| describe(&task.header)).collect();
+    let mut names: Vec<String> = core.tasks.iter().map(|task| describe(task.header())).collect();
     names.sort_unstable();
     let more = names.len().saturating_sub(MOST);
     names.truncate(MOST);

@@ -167,7 +167,7 @@ impl Core {
         let slots = self.tasks.of_node(node);
         let tasks: Vec<(u32, Task)> = slots.into_iter().map(|(slot, _)| (slot, self.tasks.remove(slot))).collect();
         for (_, task) in &tasks {
-            self.waits.forget((node, task.header.number()));
+            self.waits.forget((node, task.header().number()));
         }
         let state = &mut self.nodes[node as usize];
         state.parked.clear();

@@ -238,8 +238,8 @@ fn drive(engine: &std::rc::Rc<Engine>, body: &Body) {
         core.tasks.take_all()
     });
     for task in tasks {
-        let header = Arc::clone(&task.header);
-        let _entered = header.enter();
+        let headed = Arc::clone(&task.headed);
+        let _entered = headed.header().enter();
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(task)));
     }
     // Tasks that others gave to tokio end with it, on this thread and inside this world.

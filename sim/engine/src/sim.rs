@@ -377,7 +377,7 @@ impl Node {
             let entered = header.enter();
             let program = start();
             drop(entered);
-            engine.spawn(Arc::clone(&header), program, true);
+            engine.spawn(header, program, true);
         }
     }
 

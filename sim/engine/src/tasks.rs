@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-use simurgh_runtime::Header;
 use simurgh_runtime::sim::BoxFuture;
+use simurgh_runtime::{Headed, Header};
 use slab::Slab;
 
 use crate::core::{Core, WORLD};
@@ -23,7 +23,7 @@ pub(crate) struct Tasks {
 pub(crate) struct Task {
     pub(crate) generation: u32,
     pub(crate) node: u32,
-    pub(crate) header: Arc<Header>,
+    pub(crate) headed: Arc<dyn Headed>,
     /// Not here while it is being polled.
     pub(crate) future: Option<BoxFuture>,
     pub(crate) waker: Waker,
@@ -72,7 +72,7 @@ impl Tasks {
             .slots
             .iter()
             .filter(|(_, task)| task.node == node)
-            .map(|(slot, task)| (task.header.number(), slot as u32, task.generation))
+            .map(|(slot, task)| (task.header().number(), slot as u32, task.generation))
             .collect();
         found.sort_unstable();
         found.into_iter().map(|(_, slot, generation)| (slot, generation)).collect()
@@ -91,7 +91,14 @@ impl Tasks {
 
 impl Core {
     /// Adds a task, ready to be polled for the first time.
-    pub(crate) fn add_task(&mut self, run: u64, header: Arc<Header>, future: BoxFuture, is_main: bool) -> (u32, u32) {
+    pub(crate) fn add_task(
+        &mut self,
+        run: u64,
+        headed: Arc<dyn Headed>,
+        future: BoxFuture,
+        is_main: bool,
+    ) -> (u32, u32) {
+        let header = headed.header();
         let generation = self.next_generation();
         let node = header.node().id().0;
         let entity = mix(self.nodes[node as usize].entity ^ u64::from(header.node().incarnation()), header.number());
@@ -105,7 +112,7 @@ impl Core {
         entry.insert(Task {
             generation,
             node,
-            header,
+            headed,
             future: Some(future),
             waker,
             queued: false,
@@ -130,13 +137,18 @@ impl Core {
 }
 
 impl Task {
+    /// Who it is.
+    pub(crate) fn header(&self) -> &Header {
+        self.headed.header()
+    }
+
     /// Stands for a task whose slot was taken away while it was being polled.
-    pub(crate) fn gone(node: u32, header: Arc<Header>, waker: Waker) -> Self {
+    pub(crate) fn gone(node: u32, headed: Arc<dyn Headed>, waker: Waker) -> Self {
         let stream = crate::draws::Draws::new(0).stream(Purpose::Schedule, 0);
         Self {
             generation: 0,
             node,
-            header,
+            headed,
             future: None,
             waker,
             queued: false,

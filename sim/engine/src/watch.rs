@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use simurgh_runtime::Header;
+use simurgh_runtime::Headed;
 
 /// What the watching thread sees of a run.
 #[derive(Default)]
@@ -12,12 +12,12 @@ pub(crate) struct Watch {
     /// Counts up at the begin and at the end of each poll: odd while a poll lasts.
     polls: AtomicU64,
     slot: AtomicU64,
-    tasks: Mutex<BTreeMap<u32, Arc<Header>>>,
+    tasks: Mutex<BTreeMap<u32, Arc<dyn Headed>>>,
 }
 
 impl Watch {
-    pub(crate) fn add(&self, slot: u32, header: Arc<Header>) {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, header);
+    pub(crate) fn add(&self, slot: u32, headed: Arc<dyn Headed>) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(slot, headed);
     }
 
     pub(crate) fn remove(&self, slot: u32) {
@@ -46,6 +46,6 @@ impl Watch {
     pub(crate) fn describe(&self) -> String {
         let slot = self.slot.load(Ordering::Relaxed) as u32;
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.get(&slot).map_or_else(|| "a task".to_owned(), |header| crate::engine::describe(header))
+        tasks.get(&slot).map_or_else(|| "a task".to_owned(), |headed| crate::engine::describe(headed.header()))
     }
 }

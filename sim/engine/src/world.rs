@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use simurgh_runtime::Header;
 use simurgh_runtime::fs::OpenOptions;
 use simurgh_runtime::observe::{Event, Value};
 use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::{self, BoxFuture, Output, PathOp, PathReply};
+use simurgh_runtime::{Headed, Header};
 
 use crate::core::{Core, TimerState, current};
 use crate::draws::Purpose;
@@ -48,9 +48,9 @@ impl sim::World for ThisWorld {
         Box::new(Timer { deadline: to_ns(deadline), entry: None })
     }
 
-    fn spawn(&self, header: Arc<Header>, task: BoxFuture) -> Box<dyn sim::Task> {
-        let alive = with_core(|core| !core.nodes[header.node().id().0 as usize].rt.is_dead()) == Some(true);
-        let ids = engine().filter(|_| alive).map(|engine| engine.spawn(header, task, false));
+    fn spawn(&self, headed: Arc<dyn Headed>, task: BoxFuture) -> Box<dyn sim::Task> {
+        let alive = with_core(|core| !core.nodes[headed.header().node().id().0 as usize].rt.is_dead()) == Some(true);
+        let ids = engine().filter(|_| alive).map(|engine| engine.spawn(headed, task, false));
         Box::new(TaskHandle { ids })
     }
 
@@ -216,10 +216,10 @@ fn to_ns(at: Instant) -> u64 {
 }
 
 fn name_of(core: &Core, node: u32, number: u64) -> String {
-    let task = core.tasks.iter().find(|task| task.node == node && task.header.number() == number);
+    let task = core.tasks.iter().find(|task| task.node == node && task.header().number() == number);
     task.map_or_else(
         || format!("{} task {number}", core.nodes[node as usize].rt.name()),
-        |task| engine::describe(&task.header),
+        |task| engine::describe(task.header()),
     )
 }
 

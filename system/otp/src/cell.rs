@@ -14,29 +14,29 @@
 
 use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::task::Grip;
-use simurgh_runtime::{Header, Instant, planted, sim};
+use simurgh_runtime::{Headed, Header, Instant, planted};
 use simurgh_sync::mailbox::{Counts, Mailbox};
 use simurgh_sync::port;
-use simurgh_telemetry::{Parcel, event};
+use simurgh_telemetry::Parcel;
 use slab::Slab;
 
-use crate::crash::CrashReport;
 use crate::crowd::{Crowd, NoRoom};
-use crate::signal::{Exit, Signal};
-use crate::table::{ByNumber, Table};
-use crate::{Down, ExitReason, Kind, Pid};
+use crate::signal::Signal;
+use crate::table::ByNumber;
+use crate::{ExitReason, Kind, Pid};
+
+mod end;
 
 /// What all processes have.
 pub(crate) struct Core {
-    pub(crate) header: Arc<Header>,
+    /// Its task's: a part of the record, so that a process is one allocation beside its task.
+    pub(crate) header: Header,
     /// The supervisor that started it.
     pub(crate) parent: Option<Arc<dyn Process>>,
     /// A member of its parent's [`Crowd`]: the parent hears neither that it is ready nor that it ended.
@@ -46,6 +46,10 @@ pub(crate) struct Core {
     /// What its task takes, in units of 16 bytes: a larger number would make every process larger.
     task_size: u16,
     doomed: AtomicBool,
+    /// A [`Phase`]; changes under the state's lock. It stands here, as the next does, where it costs no room.
+    phase: AtomicU8,
+    /// Somebody looks after it, or did.
+    watched: AtomicBool,
     /// Exits of linked processes come as messages.
     pub(crate) traps_exits: AtomicBool,
     /// Messages handled.
@@ -55,11 +59,8 @@ pub(crate) struct Core {
 
 #[derive(Default)]
 struct State {
-    phase: Phase,
-    /// Somebody looks after it, or did.
-    watched: bool,
-    /// None until it has started.
-    task: Option<Grip>,
+    /// Wakes its task; none until that waits for the first time. A task has one waker for life.
+    waker: Option<Waker>,
     /// Why it is told to end, or has ended.
     reason: Option<ExitReason>,
     /// What many processes never have.
@@ -98,9 +99,9 @@ impl State {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 enum Phase {
-    #[default]
     Alive,
     Ending,
     Ended,
@@ -117,7 +118,7 @@ pub(crate) enum Watcher {
 }
 
 /// A process, whatever its messages are.
-pub(crate) trait Process: Any + Send + Sync {
+pub(crate) trait Process: Any + Headed {
     /// What all processes have.
     fn core(&self) -> &Core;
     /// Puts a signal into its mailbox; gives it back if it has none, or has ended.
@@ -156,6 +157,20 @@ pub(crate) struct Served<M> {
     pub(crate) since: Instant,
     /// Its number among the simulated world's resources, which callers wait for; 0 in production.
     pub(crate) resource: u64,
+}
+
+impl Headed for Plain {
+    #[inline]
+    fn header(&self) -> &Header {
+        &self.core.header
+    }
+}
+
+impl<M: Send + 'static> Headed for Served<M> {
+    #[inline]
+    fn header(&self) -> &Header {
+        &self.core.header
+    }
 }
 
 impl Process for Plain {
@@ -219,7 +234,7 @@ impl<M: Send + 'static> Process for Served<M> {
 }
 
 impl Core {
-    pub(crate) fn new(header: Arc<Header>, parent: Option<Arc<dyn Process>>, member: bool, watched: bool) -> Self {
+    pub(crate) fn new(header: Header, parent: Option<Arc<dyn Process>>, member: bool, watched: bool) -> Self {
         Self {
             header,
             kind: if parent.is_some() { Kind::Worker } else { Kind::Process },
@@ -229,12 +244,30 @@ impl Core {
             doomed: AtomicBool::new(false),
             traps_exits: AtomicBool::new(false),
             handled: AtomicU64::new(0),
-            state: Mutex::new(State { watched, ..State::default() }),
+            phase: AtomicU8::new(Phase::Alive as u8),
+            watched: AtomicBool::new(watched),
+            state: Mutex::default(),
         }
     }
 
     pub(crate) fn pid(&self) -> Pid {
         Pid::of(&self.header)
+    }
+
+    /// How far it has come; for who holds the state's lock.
+    #[inline]
+    fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Alive,
+            1 => Phase::Ending,
+            _ => Phase::Ended,
+        }
+    }
+
+    /// For who holds the state's lock.
+    #[inline]
+    fn set_phase(&self, phase: Phase) {
+        self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn set_task_bytes(&mut self, bytes: usize) {
@@ -246,45 +279,38 @@ impl Core {
         usize::from(self.task_size) * 16
     }
 
-    /// The task has started. Another thread may have polled the process, and doomed it, before.
-    pub(crate) fn started(&self, task: Grip) {
-        // Under the lock, as in `doom`: either it finds the task, or this finds it doomed.
-        let mut state = self.state.lock();
-        let abort = self.is_doomed().then(|| task.abort_handle());
-        state.task = Some(task);
-        drop(state);
-        if let Some(abort) = abort {
-            abort.abort();
-        }
+    /// Its task waits for the first time. Who asks `is_doomed` after this misses no doom: either that
+    /// found the waker, under this lock, or it came before.
+    pub(crate) fn waits(&self, waker: &Waker) {
+        self.state.lock().waker = Some(waker.clone());
     }
 
     /// It is to end for this reason: its future is dropped at its next await. The first reason counts,
     /// but for a kill, which no other reason can soften.
     pub(crate) fn doom(&self, reason: ExitReason) {
-        let abort = {
+        let waker = {
             let mut state = self.state.lock();
-            if state.phase != Phase::Alive {
+            if self.phase() != Phase::Alive {
                 return;
             }
             if state.reason.is_none() || reason == ExitReason::Kill {
                 state.reason = Some(reason);
             }
             self.doomed.store(true, Ordering::Release);
-            state.task.as_ref().map(Grip::abort_handle)
+            state.waker.clone()
         };
-        // Without this a process that waits would live until something else wakes it. Not under the
-        // lock: in the simulator it drops the future here and now.
-        if let Some(abort) = abort
+        // Without this a process that waits would live until something else wakes it.
+        if let Some(waker) = waker
             && !planted!("otp.kill-forgotten")
         {
-            abort.abort();
+            waker.wake();
         }
     }
 
     /// The exit of `other`, to which it is linked, is about to end it.
     pub(crate) fn note_exit_of(&self, other: Pid) {
         let mut state = self.state.lock();
-        if state.phase == Phase::Alive && state.reason.is_none() {
+        if self.phase() == Phase::Alive && state.reason.is_none() {
             state.rare().exit_of = Some(other);
         }
     }
@@ -300,12 +326,13 @@ impl Core {
 
     /// Whether its future is gone, or going.
     pub(crate) fn has_ended(&self) -> bool {
-        self.state.lock().phase != Phase::Alive
+        let _state = self.state.lock();
+        self.phase() != Phase::Alive
     }
 
     /// Somebody looks after it.
     pub(crate) fn set_watched(&self) {
-        self.state.lock().watched = true;
+        self.watched.store(true, Ordering::Relaxed);
     }
 
     /// The message that was at work when the process ended.
@@ -323,10 +350,12 @@ impl Core {
         let mut state = self.state.lock();
         // A caller looks for itself whether an end has begun; the others hear when it is complete.
         let over = if matches!(watcher, Watcher::Caller(_)) { Phase::Ending } else { Phase::Ended };
-        if state.phase == over || state.phase == Phase::Ended {
+        if self.phase() == over || self.phase() == Phase::Ended {
             return Err(watcher);
         }
-        state.watched |= !matches!(watcher, Watcher::Caller(_));
+        if !matches!(watcher, Watcher::Caller(_)) {
+            self.set_watched();
+        }
         Ok(state.rare().watchers.insert(watcher))
     }
 
@@ -347,7 +376,7 @@ impl Core {
     /// Adds a link to `other`; false if this process has ended.
     pub(crate) fn add_link(&self, other: Pid) -> bool {
         let mut state = self.state.lock();
-        if state.phase != Phase::Alive {
+        if self.phase() != Phase::Alive {
             return false;
         }
         let links = &mut state.rare().links;
@@ -371,7 +400,7 @@ impl Core {
     /// A registry that has to hear of its end before anybody else; false if it has ended, or is about to.
     pub(crate) fn add_names(&self, names: &Weak<dyn Names>) -> bool {
         let mut state = self.state.lock();
-        if state.phase != Phase::Alive || state.reason.is_some() {
+        if self.phase() != Phase::Alive || state.reason.is_some() {
             return false;
         }
         let known = &mut state.rare().names;
@@ -385,7 +414,7 @@ impl Core {
     /// room: under one lock, so that a limit holds whoever comes at the same time.
     pub(crate) fn add_child(&self, child: Arc<dyn Process>) -> Result<(), NoRoom> {
         let mut state = self.state.lock();
-        if state.phase != Phase::Alive {
+        if self.phase() != Phase::Alive {
             return Err(NoRoom::Ended);
         }
         let rare = state.rare();
@@ -404,7 +433,7 @@ impl Core {
     /// Looks at the crowd, or changes it; none if it has none, or has ended.
     pub(crate) fn crowd<R>(&self, look: impl FnOnce(&mut Crowd) -> R) -> Option<R> {
         let mut state = self.state.lock();
-        if state.phase != Phase::Alive {
+        if self.phase() != Phase::Alive {
             return None;
         }
         state.rare.as_mut()?.crowd.as_deref_mut().map(look)
@@ -428,168 +457,6 @@ impl dyn Process {
 
     pub(crate) fn pid(&self) -> Pid {
         self.core().pid()
-    }
-
-    /// Its future is about to be dropped: from now on whoever misses an answer knows why.
-    pub(crate) fn announce(&self, reason: ExitReason) -> ExitReason {
-        let mut state = self.core().state.lock();
-        // Doomed and ended by itself in the same poll: what it said itself counts, but for a kill.
-        let reason = if state.reason == Some(ExitReason::Kill) { ExitReason::Kill } else { reason };
-        state.reason = Some(reason.clone());
-        reason
-    }
-
-    /// Its future is gone, and with it all that it held.
-    pub(crate) fn end(self: Arc<Self>, reason: &ExitReason) {
-        let core = self.core();
-        if core.header.node().is_dead() {
-            return; // nobody is left to tell
-        }
-        let waiting = self.close();
-        let mut state = core.state.lock();
-        if waiting > 0 {
-            state.rare().waiting = waiting;
-        }
-        state.phase = if state.rare.is_none() { Phase::Ended } else { Phase::Ending };
-        let Some(rare) = &mut state.rare else {
-            let watched = state.watched;
-            drop(state);
-            return self.tell(reason, None, watched);
-        };
-        let callers: Vec<Waker> = rare.watchers.iter().filter_map(|(_, watcher)| watcher.caller()).collect();
-        let orphans: Vec<_> = rare.children.values().cloned().collect();
-        let names = if planted!("registry.stale-name") { Vec::new() } else { std::mem::take(&mut rare.names) };
-        drop(state);
-        // Before anybody hears of the end: who starts it anew finds its name free.
-        forget(&names, core.pid());
-        callers.into_iter().for_each(Waker::wake);
-        if orphans.is_empty() || planted!("otp.orphans-live") {
-            return self.finish();
-        }
-        for orphan in orphans {
-            orphan.core().doom(ExitReason::Kill);
-        }
-    }
-
-    /// A child has ended.
-    fn child_ended(self: Arc<Self>, child: &Core, reason: &ExitReason, report: Option<Box<CrashReport>>) {
-        let mut heard = !child.member;
-        let ending = {
-            let mut state = self.core().state.lock();
-            let left = state.rare.as_mut().map_or(0, |rare| {
-                if rare.children.remove(&child.pid().number()).is_some()
-                    && child.member
-                    && let Some(crowd) = &mut rare.crowd
-                {
-                    heard = crowd.leave();
-                }
-                rare.children.len()
-            });
-            match state.phase {
-                Phase::Ending => left == 0,
-                Phase::Alive | Phase::Ended => false,
-            }
-        };
-        // The parent tells of the crash, together with what it does about it. About a member nothing is
-        // ever done, so that nobody has to wait for it to say so: a storm of crashes queues nothing.
-        let report = if child.member { report.and_then(CrashReport::not_restarted) } else { report };
-        let exit = Exit { pid: child.pid(), reason: reason.clone() };
-        if heard
-            && let Err(signal) = self.signal(Box::new(Signal::ChildExit(exit, report)))
-            && let Signal::ChildExit(_, Some(report)) = *signal
-        {
-            report.decided("none: its supervisor has ended").tell();
-        }
-        if ending {
-            self.finish();
-        }
-    }
-
-    /// Nothing of it is left.
-    fn finish(self: Arc<Self>) {
-        let mut state = self.core().state.lock();
-        if state.phase == Phase::Ended {
-            return;
-        }
-        state.phase = Phase::Ended;
-        let reason = state.reason.clone().unwrap_or(ExitReason::Kill);
-        let (rare, watched) = (state.rare.take(), state.watched);
-        drop(state);
-        self.tell(&reason, rare, watched);
-    }
-
-    /// Tells everybody of the end.
-    fn tell(self: Arc<Self>, reason: &ExitReason, mut rare: Option<Box<Rare>>, watched: bool) {
-        let core = self.core();
-        let table = Table::of(core.header.node());
-        table.remove(core.pid());
-        // The task at work may be another: the last child of a supervisor ends it too.
-        event!("otp.process.stop", {}, { process: core.pid().number(), reason: reason.kind() });
-        let mut report = (!reason.is_orderly()).then(|| Box::new(CrashReport::of(&*self, reason, rare.as_deref())));
-        if let (ExitReason::Panic(report), false) = (reason, watched) {
-            sim::world(|world| world.unsupervised_panic(&core.header, &report.to_string()));
-        }
-        // A member gives up its place before anybody hears of its end: who waits for that finds room.
-        if let Some(parent) = core.parent.as_ref().filter(|_| core.member) {
-            Arc::clone(parent).child_ended(core, reason, report.take());
-        }
-        let late_names = rare.as_mut().map_or_else(Vec::new, |rare| std::mem::take(&mut rare.names));
-        if let Some(rare) = rare {
-            rare.tell(core.pid(), reason, table);
-        }
-        match &core.parent {
-            Some(_) if core.member => {}
-            Some(parent) => Arc::clone(parent).child_ended(core, reason, report),
-            None => report.into_iter().for_each(CrashReport::tell),
-        }
-        if planted!("registry.stale-name") && Header::with(|header| header.is_some()) {
-            // As a registry does that is a process itself, and monitors those that it knows.
-            let pid = core.pid();
-            drop(simurgh_runtime::spawn(async move { forget(&late_names, pid) }));
-        }
-    }
-}
-
-impl Rare {
-    /// Bids farewell, tells those who watch, then those who are linked.
-    fn tell(self, pid: Pid, reason: &ExitReason, table: &Table) {
-        if let Some(farewell) = self.farewell {
-            // What it drops is the user's, and no panic of that may keep the end from being told.
-            let _ = catch_unwind(AssertUnwindSafe(farewell));
-        }
-        for (_, watcher) in self.watchers {
-            watcher.tell(pid, reason);
-        }
-        for linked in self.links {
-            if let Some(other) = table.get(linked) {
-                other.core().remove_link(pid);
-                crate::link::deliver(&*other, pid, reason);
-            }
-        }
-    }
-}
-
-fn forget(names: &[Weak<dyn Names>], pid: Pid) {
-    names.iter().filter_map(Weak::upgrade).for_each(|names| names.forget(pid));
-}
-
-impl Watcher {
-    fn caller(&self) -> Option<Waker> {
-        match self {
-            Self::Caller(waker) => Some(waker.clone()),
-            Self::Port(_) | Self::Server { .. } => None,
-        }
-    }
-
-    fn tell(self, pid: Pid, reason: &ExitReason) {
-        match self {
-            Self::Port(port) => drop(port.send(reason.clone())), // a monitor that was dropped meanwhile
-            Self::Server { process, monitor } => {
-                let down = Down { pid, reason: reason.clone() };
-                let _ = process.signal(Box::new(Signal::Down { monitor, down }));
-            }
-            Self::Caller(waker) => waker.wake(),
-        }
     }
 }
 

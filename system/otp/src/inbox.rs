@@ -91,7 +91,7 @@ where
     M: Send + 'static,
     F: Future<Output: IntoExit> + Send + 'static,
 {
-    let process = Spawn::new(label).spawn_with(
+    Spawn::new(label).spawn_with(
         |core| Served::new(core, policy, capacity, None),
         |process: &Arc<Served<M>>| {
             let resource = process.resource;
@@ -103,9 +103,8 @@ where
                 body.await
             }
         },
-        |_| (),
-    );
-    (process.core.pid(), InboxRef::new(process))
+        |process| (process.core.pid(), InboxRef::new(Arc::clone(process))),
+    )
 }
 
 /// A process's own mailbox: see [`spawn_with_inbox`].

@@ -208,7 +208,10 @@ mod tests {
             let task = run(Counter(0), Arc::clone(&server.process), Duration::ZERO, None);
             // With what tokio and the process add, it fits into three of the 128 bytes that tasks are cut to.
             assert!(size_of_val(&task) <= 200, "{}", size_of_val(&task));
-            assert!(size_of::<Served<(u64, u64)>>() <= 256, "{}", size_of::<Served<(u64, u64)>>());
+            // With the two counts of an Arc and what glibc's malloc adds, the record takes 336 bytes and that
+            // task 400. The 32 that are left of 768 are the least that malloc can leave before the next task;
+            // if the record were larger, it would have to leave 144.
+            assert!(size_of::<Served<(u64, u64)>>() <= 312, "{}", size_of::<Served<(u64, u64)>>());
         });
     }
 }

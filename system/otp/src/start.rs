@@ -209,7 +209,12 @@ impl<S: Server> Start<S> {
                 enlist(options.names, process);
                 run::run(server, Arc::clone(process), options.init_timeout, begun)
             },
-            |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
+            |process| {
+                if let Some(linked) = linked {
+                    link_both(linked, &process.core);
+                }
+                Arc::clone(process)
+            },
         )
     }
 
@@ -227,7 +232,7 @@ impl<S: Server> Start<S> {
                 enlist(options.names, process);
                 run::run(server, Arc::clone(process), options.init_timeout, begun)
             },
-            |_| (),
+            Arc::clone,
         )
     }
 }

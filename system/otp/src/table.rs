@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Header, Label, Node, Slot};
+use simurgh_runtime::{Label, Node, Slot};
 use simurgh_sync::mailbox::Counts;
 
 use crate::cell::Process;
@@ -16,8 +16,13 @@ use crate::recent::Recent;
 use crate::{Name, Pid, Registry, Strategy, stuck};
 
 const SHARDS: usize = 16;
+/// Places for the young in a shard.
+const YOUNG: usize = 32;
 
 /// All processes of a node. Sharded, so that spawns on several threads seldom meet.
+///
+/// Most processes live for long or end very soon. Each begins in a place that its number says, and is
+/// put among the old when another needs that place: who ends before was never hashed.
 pub(crate) struct Table {
     shards: [Shard; SHARDS],
     pub(crate) recent: Recent,
@@ -25,7 +30,48 @@ pub(crate) struct Table {
     names: OnceLock<Registry<Name>>,
 }
 
-type Shard = Mutex<ByNumber>;
+type Shard = Mutex<Ages>;
+
+#[derive(Default)]
+struct Ages {
+    young: [Option<Arc<dyn Process>>; YOUNG],
+    old: ByNumber,
+}
+
+impl Ages {
+    #[inline]
+    fn place(&mut self, number: u64) -> &mut Option<Arc<dyn Process>> {
+        &mut self.young[number as usize / SHARDS % YOUNG]
+    }
+
+    #[inline]
+    fn insert(&mut self, number: u64, process: Arc<dyn Process>) {
+        if let Some(elder) = self.place(number).replace(process) {
+            self.old.insert(elder.pid().number(), elder);
+        }
+    }
+
+    #[inline]
+    fn remove(&mut self, number: u64) -> Option<Arc<dyn Process>> {
+        let young = self.place(number).take_if(|process| process.pid().number() == number);
+        young.or_else(|| self.old.remove(&number))
+    }
+
+    fn get(&mut self, number: u64) -> Option<&Arc<dyn Process>> {
+        if self.place(number).as_ref().is_some_and(|process| process.pid().number() == number) {
+            return self.place(number).as_ref();
+        }
+        self.old.get(&number)
+    }
+
+    fn len(&self) -> usize {
+        self.young.iter().flatten().count() + self.old.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Arc<dyn Process>> {
+        self.young.iter().flatten().chain(self.old.values())
+    }
+}
 
 /// Processes by their number.
 #[allow(clippy::disallowed_types)] // with a hash of its own
@@ -71,17 +117,18 @@ impl Table {
     }
 
     pub(crate) fn insert(&self, process: Arc<dyn Process>) {
-        self.shard(process.pid().number()).lock().insert(process.pid().number(), process);
+        let number = process.pid().number();
+        self.shard(number).lock().insert(number, process);
     }
 
     pub(crate) fn remove(&self, pid: Pid) {
         // What is dropped may be the last of it: not under the lock.
-        let process = self.shard(pid.number()).lock().remove(&pid.number());
+        let process = self.shard(pid.number()).lock().remove(pid.number());
         drop(process);
     }
 
     pub(crate) fn get(&self, pid: Pid) -> Option<Arc<dyn Process>> {
-        self.shard(pid.number()).lock().get(&pid.number()).filter(|process| process.pid() == pid).cloned()
+        self.shard(pid.number()).lock().get(pid.number()).filter(|process| process.pid() == pid).cloned()
     }
 }
 
@@ -126,7 +173,7 @@ pub struct ProcessInfo {
     pub age: Duration,
     /// How often it has been polled.
     pub polls: u64,
-    /// How long its polls have taken, by sampling: [`Header::poll_time_sampled`].
+    /// How long its polls have taken, by sampling: [`Header::poll_time_sampled`](simurgh_runtime::Header::poll_time_sampled).
     pub poll_time: Duration,
     /// Messages that it has handled.
     pub handled: u64,
@@ -154,7 +201,7 @@ impl ProcessInfo {
             polls: core.header.polls(),
             poll_time: core.header.poll_time_sampled(),
             handled: core.handled.load(Ordering::Relaxed),
-            memory: core.task_bytes() + process.bytes() + size_of::<Header>() + ring,
+            memory: core.task_bytes() + process.bytes() + ring,
             mailbox,
             parent: core.parent.as_ref().map(|parent| parent.pid()),
             links: core.links(),
@@ -167,7 +214,7 @@ pub fn list() -> Vec<ProcessInfo> {
     let node = Node::current();
     let mut list: Vec<ProcessInfo> = Vec::new();
     for shard in &Table::of(&node).shards {
-        list.extend(shard.lock().values().map(|process| ProcessInfo::of(&**process)));
+        list.extend(shard.lock().iter().map(|process| ProcessInfo::of(&**process)));
     }
     list.sort_unstable_by_key(|info| info.pid);
     list

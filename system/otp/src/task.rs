@@ -68,6 +68,7 @@ pub(crate) fn start<T: Send + 'static>(
             if let Some(owner) = &owner {
                 link_both(&**owner, &process.core);
             }
+            Arc::clone(process)
         },
     );
     Task { process, owner, value: Some(value) }

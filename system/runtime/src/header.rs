@@ -20,7 +20,8 @@ mod current;
 use current::Entered;
 pub(crate) use current::{Inspection, Owner, Place};
 
-/// Who a task is. One for each task, shared by all that refer to it.
+/// Who a task is. One for each task, shared by all that refer to it: by itself, or as a part of the
+/// record that another crate keeps of the task ([`Headed`]).
 pub struct Header {
     node: Arc<Node>,
     number: u64,
@@ -38,6 +39,19 @@ pub struct Header {
 // `Carried::current` and `Carried::set`, which act on the header of the task that is being polled
 // on this very thread; a task is polled by one thread at a time.
 unsafe impl Sync for Header {}
+
+/// What has a task's header inside, and is shared instead of it: one allocation less for each task.
+#[doc(hidden)]
+pub trait Headed: Send + Sync + 'static {
+    /// Who the task is.
+    fn header(&self) -> &Header;
+}
+
+impl Headed for Header {
+    fn header(&self) -> &Header {
+        self
+    }
+}
 
 /// What people call a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,14 +90,15 @@ pub struct TraceContext {
 impl Header {
     /// A header for a new task of `node`.
     pub(crate) fn new(node: Arc<Node>, label: Label, carried: Option<Arc<Carried>>) -> Arc<Self> {
-        Self::with_hold(node, label, carried, false)
+        Arc::new(Self::with_hold(node, label, carried, false))
     }
 
     /// A header for a new task of `node`, and whether the task may hold its thread as long as it
     /// likes, because it has one for itself.
-    pub(crate) fn with_hold(node: Arc<Node>, label: Label, carried: Option<Arc<Carried>>, may_hold: bool) -> Arc<Self> {
+    #[inline]
+    pub(crate) fn with_hold(node: Arc<Node>, label: Label, carried: Option<Arc<Carried>>, may_hold: bool) -> Self {
         let number = node.next_task();
-        Arc::new(Self {
+        Self {
             node,
             number,
             polls: AtomicU64::new(0),
@@ -93,7 +108,7 @@ impl Header {
             label: std::sync::Mutex::new(label),
             carried: UnsafeCell::new(carried),
             kept: UnsafeCell::new(None),
-        })
+        }
     }
 
     /// A header for the first task of a simulated node.

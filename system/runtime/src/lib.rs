@@ -48,6 +48,8 @@ pub mod watchdog;
 #[doc(hidden)]
 pub mod sim;
 
+#[doc(hidden)]
+pub use header::Headed;
 pub use header::{Carried, Header, Label, TraceContext};
 pub use node::{Node, NodeId, Slot, ready};
 pub use panic::PanicReport;

@@ -22,10 +22,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::Header;
 use crate::fs::{Metadata, OpenOptions};
 use crate::observe::Event;
 use crate::signal::Signal;
+use crate::{Headed, Header};
 
 /// A task as the simulator takes it: its output has gone to its join handle already.
 pub type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -42,8 +42,8 @@ pub trait World {
     /// A timer that is due at `deadline`.
     fn timer(&self, deadline: std::time::Instant) -> Box<dyn Timer>;
 
-    /// Starts a task that belongs to `header.node()`. On a dead node nothing starts.
-    fn spawn(&self, header: Arc<Header>, task: BoxFuture) -> Box<dyn Task>;
+    /// Starts a task that belongs to the header's node. On a dead node nothing starts.
+    fn spawn(&self, headed: Arc<dyn Headed>, task: BoxFuture) -> Box<dyn Task>;
     /// How long a piece of blocking work takes here.
     fn blocking_latency(&self) -> Duration;
     /// The current task asked to be put behind the others.

@@ -14,11 +14,12 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
 
-use crate::header::Owner;
+use crate::header::{Headed, Owner};
 use crate::{Carried, Header, Label, Node, PanicReport, sim};
 
 mod isolated;
 mod join;
+mod life;
 mod scope;
 mod work;
 
@@ -27,7 +28,9 @@ mod tests;
 
 pub use isolated::ISOLATED_MAX;
 pub(crate) use isolated::end_isolated;
-pub use join::{AbortHandle, Grip, JoinError, JoinHandle};
+pub use join::{AbortHandle, JoinError, JoinHandle};
+#[doc(hidden)]
+pub use life::{Life, spawn_life};
 pub use scope::Scope;
 pub use work::{blocking, shield, yield_now};
 
@@ -126,17 +129,19 @@ impl Builder {
         self
     }
 
-    /// Gives the task its identity before it starts, for whoever must write that down first.
+    /// Only the task's header, for whoever puts it into a larger record: see [`spawn_life`].
     ///
     /// # Panics
     /// Outside of a task of a node.
-    pub fn prepare(self) -> Prepared {
+    #[doc(hidden)]
+    #[inline]
+    pub fn into_header(self) -> Header {
         let carried = match self.carried {
             Inherit::Parent => Carried::current(),
             Inherit::Own(carried) => carried,
         };
         let node = self.node.unwrap_or_else(Node::current);
-        Prepared { header: Header::with_hold(node, self.label, carried, self.isolated) }
+        Header::with_hold(node, self.label, carried, self.isolated)
     }
 
     /// Starts the task.
@@ -148,44 +153,7 @@ impl Builder {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.prepare().spawn(future)
-    }
-}
-
-/// A task that has its identity and has not started.
-#[derive(Debug)]
-pub struct Prepared {
-    header: Arc<Header>,
-}
-
-impl Prepared {
-    /// Who it will be.
-    pub fn header(&self) -> &Arc<Header> {
-        &self.header
-    }
-
-    /// Starts it.
-    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
-    {
-        spawn_with(self.header, future)
-    }
-
-    /// Starts it for who never joins it. The future deals with its panics itself.
-    #[doc(hidden)]
-    pub fn spawn_gripped(self, future: impl Future<Output = ()> + Send + 'static) -> Grip {
-        let header = self.header;
-        if sim::is_simulated() {
-            let task = sim::world(|world| world.spawn(header, Box::pin(future)));
-            return Grip::reported(Arc::from(task.expect("a world has entered this thread")));
-        }
-        if header.may_hold() {
-            let task = isolated::spawn(header, future).into_task();
-            return Grip::reported(task.expect("an isolated task is no task of tokio's"));
-        }
-        Grip::real(tokio::spawn(InHeader::new(header, future)))
+        spawn_with(Arc::new(self.into_header()), future)
     }
 }
 
@@ -198,7 +166,8 @@ where
     if sim::is_simulated() {
         let (sender, receiver) = oneshot::channel();
         let task = Reporting { header: Arc::clone(&header), sender: Some(sender), future: Some(future) };
-        let task = sim::world(|world| world.spawn(Arc::clone(&header), Box::pin(task)));
+        let headed = Arc::clone(&header) as Arc<dyn Headed>;
+        let task = sim::world(|world| world.spawn(headed, Box::pin(task)));
         let task = task.expect("a world has entered this thread");
         return JoinHandle::reported(header, receiver, Arc::from(task));
     }
@@ -212,7 +181,7 @@ where
 pin_project! {
     /// A real task: its future, polled and dropped inside its header.
     struct InHeader<F> {
-        header: Owner,
+        header: Owner<Header>,
         #[pin]
         future: Option<F>,
     }

@@ -7,7 +7,9 @@ use simurgh_runtime::{Instant, Label, planted, timeout};
 use simurgh_telemetry::event;
 
 use super::{BootFailure, StageStop, Step, What};
-use crate::{ExitReason, Intensity, Refusal, Strategy, Supervisor, SupervisorError, SupervisorRef, monitor, task};
+use crate::{
+    ExitReason, Intensity, Monitor, Refusal, Strategy, Supervisor, SupervisorError, SupervisorRef, monitor, task,
+};
 
 /// How much longer than a stage's limit its supervisor may take to say what came of it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -18,6 +20,8 @@ pub(super) struct Boot {
     root: SupervisorRef,
     /// In start order; the last may be starting still.
     stages: Vec<Stage>,
+    /// The hook that runs. A signal kills it, and the way down begins when it has ended.
+    hook: Option<Monitor>,
     /// On the way up or down: if that is dropped, nobody is left to stop what runs.
     under_way: bool,
 }
@@ -35,7 +39,7 @@ impl Boot {
     ) -> Result<Self, BootFailure> {
         let root = Supervisor::new(strategy).intensity(restarts, within);
         match root.start(Label::Owned(Arc::clone(&application))).await {
-            Ok(root) => Ok(Self { application, root, stages: Vec::new(), under_way: true }),
+            Ok(root) => Ok(Self { application, root, stages: Vec::new(), hook: None, under_way: true }),
             Err(error) => Err(BootFailure {
                 stage: Arc::clone(&application),
                 application,
@@ -61,7 +65,13 @@ impl Boot {
                     let started = self.root.start_child_within(limit.saturating_add(GRACE), &name, spec).await;
                     started.map(drop).map_err(why)
                 }
-                What::Hook(run) => within(limit, task::start(Label::Owned(Arc::clone(&name)), None, run())).await,
+                What::Hook(run) => {
+                    let hook = task::start(Label::Owned(Arc::clone(&name)), None, run());
+                    self.hook = Some(monitor(hook.pid()));
+                    let done = within(limit, hook).await;
+                    self.hook = None;
+                    done
+                }
             };
             if let Err(reason) = done {
                 let after = since.elapsed();
@@ -88,6 +98,9 @@ impl Boot {
     /// Stops all stages in reverse order, then the root.
     pub(super) async fn descend(&mut self) -> Vec<StageStop> {
         self.under_way = true;
+        if let Some(hook) = self.hook.take() {
+            let _ = timeout(GRACE, hook).await; // but for one that never awaits
+        }
         let mut stages = std::mem::take(&mut self.stages);
         if !planted!("application.stops-in-order") {
             stages.reverse();

@@ -160,7 +160,12 @@ impl Supervisor {
         spawn.spawn_with(
             |core| Served::new(core, Mailbox::Block, MAILBOX_CAPACITY, None).of_kind(kind),
             |process| self.run(Arc::clone(process), begun),
-            |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
+            |process| {
+                if let Some(linked) = linked {
+                    link_both(linked, &process.core);
+                }
+                Arc::clone(process)
+            },
         )
     }
 

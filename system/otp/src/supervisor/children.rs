@@ -163,6 +163,10 @@ impl Children {
         body: impl Future<Output = T> + Send + 'static,
         first: impl FnOnce(&Arc<Plain>),
     ) -> Result<Arc<Plain>, DynamicError> {
+        let first = |process: &Arc<Plain>| {
+            first(process);
+            Arc::clone(process)
+        };
         let supervisor = self.supervisor()?;
         self.look_first(&supervisor)?;
         Ok(Spawn::new(label).member_of(supervisor).try_spawn_with(Plain::of, |_| body, first)?)
@@ -265,11 +269,7 @@ impl Children {
         let children = supervisor.which_children().await.map_err(SupervisorError::from)?;
         let child = children.into_iter().find(|child| child.pid == Some(pid));
         let id = child.ok_or(DynamicError::NotFound { pid })?.id;
-        supervisor.terminate_child(&id).await?;
-        match supervisor.delete_child(&id).await {
-            Ok(()) | Err(SupervisorError::Refused(Refusal::NotFound)) => Ok(()), // a temporary one goes by itself
-            Err(error) => Err(error.into()),
-        }
+        Ok(supervisor.remove_child(&id).await?)
     }
 
     /// How many children it has: those that run, and those that it keeps.

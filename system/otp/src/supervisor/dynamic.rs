@@ -148,7 +148,12 @@ impl DynamicSupervisor {
                 Served::new(core, Mailbox::Block, MAILBOX_CAPACITY, None).of_kind(Kind::Supervisor(Strategy::OneForOne))
             },
             |process| self.run(Arc::clone(process), begun),
-            |process| linked.into_iter().for_each(|linked| link_both(linked, &process.core)),
+            |process| {
+                if let Some(linked) = linked {
+                    link_both(linked, &process.core);
+                }
+                Arc::clone(process)
+            },
         )
     }
 

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(crate) enum Message {
     Start(Box<ChildSpec>, Reply<Result<Option<Pid>, Refusal>>),
     Terminate(Arc<str>, Reply<Result<Option<Pid>, Refusal>>),
+    Remove(Arc<str>, Reply<Result<Option<Pid>, Refusal>>),
     Restart(Arc<str>, Reply<Result<Option<Pid>, Refusal>>),
     Delete(Arc<str>, Reply<Result<Option<Pid>, Refusal>>),
     Which(Reply<Vec<ChildInfo>>),
@@ -118,6 +119,12 @@ impl SupervisorRef {
     /// If there is no such child.
     pub async fn terminate_child(&self, id: &str) -> Result<(), SupervisorError> {
         self.terminate_child_within(PATIENCE, id).await
+    }
+
+    /// Stops a child and forgets it, in one: that a caller dies between the two leaves nothing behind.
+    pub(super) async fn remove_child(&self, id: &str) -> Result<(), SupervisorError> {
+        self.process.call_within(PATIENCE, |reply| Message::Remove(id.into(), reply)).await??;
+        Ok(())
     }
 
     /// As [`SupervisorRef::terminate_child`], with a limit of one's own.

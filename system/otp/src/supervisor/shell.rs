@@ -287,6 +287,7 @@ impl Shell {
         let (ask, spec, reply) = match message {
             Message::Start(spec, reply) => (Ok(Ask::Start(spec.policy.clone())), Some(*spec), reply),
             Message::Terminate(id, reply) => (key_of(&self.core, &id).map(Ask::Terminate), None, reply),
+            Message::Remove(id, reply) => (key_of(&self.core, &id).map(Ask::Remove), None, reply),
             Message::Restart(id, reply) => (key_of(&self.core, &id).map(Ask::Restart), None, reply),
             Message::Delete(id, reply) => (key_of(&self.core, &id).map(Ask::Delete), None, reply),
             Message::Which(reply) => {

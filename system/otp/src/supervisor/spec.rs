@@ -106,7 +106,7 @@ impl ChildSpec {
         F: Future<Output: IntoExit> + Send + 'static,
     {
         Self::new(move |parent, label| {
-            let process = Spawn::new(label).child_of(parent).spawn_with(Plain::of, |_| make(), |_| ());
+            let process = Spawn::new(label).child_of(parent).spawn_with(Plain::of, |_| make(), Arc::clone);
             begin(&process.core, None);
             process
         })
@@ -119,7 +119,7 @@ impl ChildSpec {
     {
         Self::new(move |parent, label| {
             let body = |process: &Arc<Plain>| make(Ready(Arc::clone(process) as Arc<dyn Process>));
-            Spawn::new(label).child_of(parent).spawn_with(Plain::of, body, |_| ()) as Arc<dyn Process>
+            Spawn::new(label).child_of(parent).spawn_with(Plain::of, body, Arc::clone) as Arc<dyn Process>
         })
     }
 

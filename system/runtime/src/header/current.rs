@@ -26,7 +26,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 
-use super::Header;
+use super::{Headed, Header};
 
 thread_local! {
     /// The header of the task that this thread polls, or null. A type without a destructor: the
@@ -85,28 +85,36 @@ impl Drop for Entered<'_> {
 }
 
 /// A task's hold on its header, which lets the task enter it where a watchdog may look at it.
-pub(crate) struct Owner(Arc<Header>);
+///
+/// The header may be a part of a larger record. Who implements [`Headed`] can lend only what lives as
+/// long as the record does, and the record is here to stay until the owner is dropped.
+pub(crate) struct Owner<H: Headed>(Arc<H>);
 
-impl Owner {
-    pub(crate) fn new(header: Arc<Header>) -> Self {
-        Self(header)
+impl<H: Headed> Owner<H> {
+    pub(crate) fn new(headed: Arc<H>) -> Self {
+        Self(headed)
+    }
+
+    /// What the header is a part of.
+    pub(crate) fn headed(&self) -> &Arc<H> {
+        &self.0
     }
 
     /// Makes it the current header until the guard is dropped.
     #[inline]
     pub(crate) fn enter(&self) -> Entered<'_> {
-        enter(Arc::as_ptr(&self.0).cast_mut())
+        enter(ptr::from_ref(self.0.header()).cast_mut())
     }
 
     /// Counts one poll and makes it the current header.
     #[inline]
     pub(crate) fn enter_poll(&self) -> Entered<'_> {
-        self.0.count_poll();
+        self.0.header().count_poll();
         self.enter()
     }
 }
 
-impl Drop for Owner {
+impl<H: Headed> Drop for Owner<H> {
     /// Waits until no watchdog can be looking at the header. The Arc goes only after that, so a
     /// header's own drop never runs beside a look at it.
     #[inline]

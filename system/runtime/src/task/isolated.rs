@@ -107,14 +107,37 @@ where
             let _ = thread.send(Box::new(InHeader::new(Arc::clone(&header), reporting)));
         }
         Err(error) => {
-            if let JoinError::NoThread(why) = &error {
-                stdio::err(&format!("error: task {} did not start: {why}", header.label()));
-            }
+            tell_of(&header, &error);
             let _ = sender.send(Err(error));
             drop(InHeader::new(Arc::clone(&header), future));
         }
     }
     JoinHandle::reported(header, receiver, stop)
+}
+
+/// Starts a task on a thread of its own that nobody joins. It enters `header` itself.
+pub(super) fn spawn_unjoined(header: &Header, task: impl Future<Output = ()> + Send + 'static) {
+    let stop = Arc::new(Stop::default());
+    match start(header, &stop) {
+        Ok((thread, ticket)) => {
+            let task = async move {
+                let _ticket = ticket;
+                task.await;
+            };
+            let _ = thread.send(Box::new(task));
+        }
+        Err(error) => {
+            tell_of(header, &error);
+            drop(task);
+        }
+    }
+}
+
+/// One line for a task that did not start, if it is not the node that ends.
+fn tell_of(header: &Header, error: &JoinError) {
+    if let JoinError::NoThread(why) = error {
+        stdio::err(&format!("error: task {} did not start: {why}", header.label()));
+    }
 }
 
 /// A place, and a thread that takes one task and drives it. The thread is made before the task is

@@ -82,14 +82,6 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// What is left when nobody wants its output: how to abort it.
-    pub(super) fn into_task(self) -> Option<Arc<dyn sim::Task>> {
-        match &self.arm {
-            JoinArm::Real(_) => None,
-            JoinArm::Reported { task, .. } => Some(Arc::clone(task)),
-        }
-    }
-
     /// Who the task is.
     pub fn header(&self) -> &Arc<Header> {
         &self.header
@@ -127,45 +119,6 @@ impl<T> Drop for JoinHandle<T> {
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("JoinHandle").field(&self.header).finish()
-    }
-}
-
-/// A hold on a task that nobody joins: what a process table keeps. Small, and dear to no one but who
-/// aborts.
-#[doc(hidden)]
-pub struct Grip {
-    arm: GripArm,
-}
-
-enum GripArm {
-    Real(tokio::task::JoinHandle<()>),
-    /// Boxed: in production it would only make every process larger.
-    Reported(Box<Arc<dyn sim::Task>>),
-}
-
-impl Grip {
-    pub(super) fn real(handle: tokio::task::JoinHandle<()>) -> Self {
-        Self { arm: GripArm::Real(handle) }
-    }
-
-    pub(super) fn reported(task: Arc<dyn sim::Task>) -> Self {
-        Self { arm: GripArm::Reported(Box::new(task)) }
-    }
-
-    /// A handle that can abort.
-    pub fn abort_handle(&self) -> AbortHandle {
-        AbortHandle {
-            arm: match &self.arm {
-                GripArm::Real(handle) => AbortArm::Real(handle.abort_handle()),
-                GripArm::Reported(task) => AbortArm::Reported(Arc::clone(&**task)),
-            },
-        }
-    }
-}
-
-impl fmt::Debug for Grip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Grip")
     }
 }
 

@@ -42,7 +42,7 @@ where
 /// # });
 /// ```
 pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = T> + Send {
-    let header = Header::with_hold(Node::current(), Label::Static("blocking"), Carried::current(), true);
+    let header = Arc::new(Header::with_hold(Node::current(), Label::Static("blocking"), Carried::current(), true));
     let handle = if let Some(latency) = sim::world(|world| world.blocking_latency()) {
         spawn_with(header, async move {
             crate::sleep(latency).await;

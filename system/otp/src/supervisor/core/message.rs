@@ -56,6 +56,8 @@ pub(crate) enum Ask {
     Start(Policy),
     /// Stop it and keep it stopped, also when its siblings are restarted. Answered when it is gone.
     Terminate(ChildKey),
+    /// Stop it and forget it. Answered when it is gone.
+    Remove(ChildKey),
     /// Start it again: one that is down, or one that waits for its delay. Answered when it is ready.
     Restart(ChildKey),
     /// Forget one that is down.

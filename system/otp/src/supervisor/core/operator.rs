@@ -2,6 +2,7 @@
 
 use super::{Action, Ask, Asked, ChildKey, Core, Life, Phase, Policy, Refusal, Request, Wish, order};
 use crate::supervisor::order::ConfigError;
+use crate::supervisor::policy::Restart;
 
 impl Core {
     pub(super) fn ask(&mut self, request: Request, ask: Ask) {
@@ -9,6 +10,7 @@ impl Core {
             _ if matches!(self.phase, Phase::Ending { .. } | Phase::Ended) => Err(Refusal::Ending),
             Ask::Start(policy) => self.ask_start(request, policy),
             Ask::Terminate(key) => self.known(key).and_then(|()| self.ask_terminate(request, key)),
+            Ask::Remove(key) => self.known(key).and_then(|()| self.ask_remove(request, key)),
             Ask::Restart(key) => self.known(key).and_then(|()| self.ask_restart(request, key)),
             Ask::Delete(key) => self.known(key).and_then(|()| self.ask_delete(key)),
         };
@@ -54,6 +56,12 @@ impl Core {
             self.remove(key);
         }
         Ok(Done::Now(key))
+    }
+
+    /// From now on it is one that is forgotten once it is gone, also if nobody is left to ask for that.
+    fn ask_remove(&mut self, request: Request, key: ChildKey) -> Result<Done, Refusal> {
+        self.change(key, |child| child.policy.restart = Restart::Temporary);
+        self.ask_terminate(request, key)
     }
 
     fn ask_restart(&mut self, request: Request, key: ChildKey) -> Result<Done, Refusal> {
