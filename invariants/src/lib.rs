@@ -27,6 +27,12 @@
 //! | [`RegistryOneOwner`] `registry.one_owner` | `registry.two-owners`, `registry.stale-name` |
 //! | [`ApplicationOrder`] `application.order` | `application.stops-in-order`, `application.forgets-stage` |
 //! | [`DynamicLimitKept`] `dynamic.limit_kept` | `dynamic.limit-check-then-act` |
+//! | [`HttpOneResponse`] `http.one_response` | `http.double-response` |
+//! | [`HttpDrainLosesNothing`] `http.drain_loses_nothing` | `http.drain-drops-request` |
+//! | [`HttpWritesFinish`] `http.writes_finish` | `http.write-not-shielded` |
+//! | [`HttpNothingAfterGone`] `http.nothing_after_gone` | `http.ignores-gone` |
+//! | [`WsCloseLosesNothing`] `ws.close_loses_nothing` | `ws.close-race` |
+//! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
 #![forbid(unsafe_code)]
 
@@ -39,6 +45,10 @@ mod drain_leaves_none;
 mod dynamic_limit_kept;
 mod echo_bounded;
 mod echo_in_order;
+mod http_drain_loses_nothing;
+mod http_nothing_after_gone;
+mod http_one_response;
+mod http_writes_finish;
 mod link_exit_propagates;
 mod mailbox_bounded;
 mod mailbox_fifo;
@@ -46,6 +56,7 @@ mod monitor_down_once;
 mod no_bystander_hurt;
 mod registry_one_owner;
 mod serves_again;
+mod session_kept;
 mod supervisor_intensity;
 mod supervisor_no_double_start;
 mod supervisor_no_orphans;
@@ -53,6 +64,7 @@ mod supervisor_order;
 mod supervisor_restarts;
 mod supervisor_stop_bounded;
 mod timer_never_early;
+mod ws_close_loses_nothing;
 
 pub use application_order::ApplicationOrder;
 pub use call_one_reply::CallOneReplyOrError;
@@ -62,6 +74,10 @@ pub use drain_leaves_none::DrainLeavesNone;
 pub use dynamic_limit_kept::DynamicLimitKept;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
+pub use http_drain_loses_nothing::HttpDrainLosesNothing;
+pub use http_nothing_after_gone::HttpNothingAfterGone;
+pub use http_one_response::HttpOneResponse;
+pub use http_writes_finish::HttpWritesFinish;
 pub use link_exit_propagates::LinkExitPropagates;
 pub use mailbox_bounded::MailboxBounded;
 pub use mailbox_fifo::MailboxFifoPerSender;
@@ -69,6 +85,7 @@ pub use monitor_down_once::MonitorDownOnce;
 pub use no_bystander_hurt::NoBystanderHurt;
 pub use registry_one_owner::RegistryOneOwner;
 pub use serves_again::ServesAgain;
+pub use session_kept::SessionKept;
 pub use supervisor_intensity::IntensityRespected;
 pub use supervisor_no_double_start::NoDoubleStart;
 pub use supervisor_no_orphans::NoOrphans;
@@ -76,3 +93,4 @@ pub use supervisor_order::SupervisorOrder;
 pub use supervisor_restarts::SupervisorRestarts;
 pub use supervisor_stop_bounded::SupervisorStopBounded;
 pub use timer_never_early::TimerNeverEarly;
+pub use ws_close_loses_nothing::WsCloseLosesNothing;

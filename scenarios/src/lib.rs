@@ -5,13 +5,16 @@
 pub mod bank;
 mod determinism;
 pub mod echo;
+pub mod http;
 pub mod otp;
+pub mod sessions;
 mod stuck;
 
 use simurgh_sim::Registry;
 
 /// All simulations.
 pub fn registry() -> Registry {
-    let registry = echo::register(otp::register(Registry::new()));
+    let registry = http::register(echo::register(otp::register(Registry::new())));
+    let registry = sessions::register(registry);
     stuck::register(determinism::register(registry))
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use scenarios::bank::Entry;
-use scenarios::{echo, otp, registry};
+use scenarios::{echo, http, otp, registry, sessions};
 use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
 fn simulation(name: &str) -> Simulation {
@@ -15,6 +15,11 @@ fn simulation(name: &str) -> Simulation {
 #[simurgh_sim::test(seeds = 200)]
 async fn echo_chaos(sim: Sim) -> Outcome {
     echo::chaos(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn http_clients(sim: Sim) -> Outcome {
+    http::clients(sim).await
 }
 
 #[simurgh_sim::test(seeds = 100)]
@@ -65,6 +70,20 @@ async fn otp_application(sim: Sim) -> Outcome {
 #[simurgh_sim::test(seeds = 100)]
 async fn otp_dynamic(sim: Sim) -> Outcome {
     otp::dynamic::dynamic(sim).await
+}
+
+#[simurgh_sim::test(seeds = 200)]
+async fn web_sessions(sim: Sim) -> Outcome {
+    sessions::sessions(sim).await
+}
+
+#[test]
+fn each_planted_bug_of_sessions_is_found() {
+    let simulation = simulation("web/sessions");
+    for bug in ["web.session-old-key-lost", "web.session-not-rewritten", "web.session-comes-back"] {
+        let found = find(&simulation, bug, simulation.own_profile(), 0..300);
+        assert_eq!(found.as_ref().map(Verdict::invariant), Some("session.kept"), "{bug}: {found:?}");
+    }
 }
 
 /// Each seed runs all 360 orders, and a crash at each await point.
@@ -129,7 +148,7 @@ fn a_circle_of_calls_is_named_with_both_labels() {
 }
 
 #[test]
-fn each_planted_bug_of_the_process_layer_is_found_by_its_invariant() {
+fn each_planted_bug_of_processes_and_http_is_found_by_its_invariant() {
     for (name, bug, invariant) in [
         ("otp/monitors", "otp.kill-forgotten", "monitor.down_once"),
         ("otp/links", "otp.link-forgotten", "link.exit_propagates"),
@@ -155,6 +174,11 @@ fn each_planted_bug_of_the_process_layer_is_found_by_its_invariant() {
         ("otp/application", "application.stops-in-order", "application.order"),
         ("otp/application", "application.forgets-stage", "application.order"),
         ("otp/dynamic", "dynamic.limit-check-then-act", "dynamic.limit_kept"),
+        ("http/clients", "http.double-response", "http.one_response"),
+        ("http/clients", "http.drain-drops-request", "http.drain_loses_nothing"),
+        ("http/clients", "http.write-not-shielded", "http.writes_finish"),
+        ("http/clients", "http.ignores-gone", "http.nothing_after_gone"),
+        ("http/clients", "ws.close-race", "ws.close_loses_nothing"),
     ] {
         let simulation = simulation(name);
         let found = find(&simulation, bug, simulation.own_profile(), 0..300);

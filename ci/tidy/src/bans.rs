@@ -37,7 +37,7 @@ const BANS: [Ban; 21] = [
     ban("tokio::test", In::Code, SEAM, "use #[simurgh_sim::test], or runtime::run where it must be the real machine"),
     ban("tokio::main", In::Code, &[], "use runtime::run"),
     // A benchmark waits for the real machine.
-    ban("thread::sleep", In::Code, &["ci/bench/"], "nothing blocks a worker thread; use runtime::sleep"),
+    ban("thread::sleep", In::Code, &["ci/bench/", "ci/suites/"], "nothing blocks a worker thread; use runtime::sleep"),
     ban("/dev/urandom", In::Strings, THIS, "the simulator cannot see it; use runtime::random"),
     ban("/dev/random", In::Strings, THIS, "the simulator cannot see it; use runtime::random"),
     ban("getaddrinfo", In::Code, &["system/runtime/"], "the simulator cannot see it; take a SocketAddr"),

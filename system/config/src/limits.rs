@@ -86,6 +86,30 @@ limits! {
     /// Bytes that the echo service keeps for a peer that is slow to read.
     echo_buffer_len_max: ByteSize = ByteSize::kib(16), "bytes",
         at "nothing more is read from that peer until it has read", by "labs: `echo::BUFFER_MAX`";
+    /// Cookies of one request that are read.
+    cookies_max: usize = 128, "cookies",
+        at "the rest is not read", by "web: `COOKIES_MAX`";
+    /// Name and value of one cookie that is put, a session's too.
+    cookie_len_max: ByteSize = ByteSize::kib(4), "bytes",
+        at "putting it fails, with 500 for the client", by "web: `COOKIE_LEN_MAX`";
+    /// Text of a signed or encrypted token that is looked at.
+    token_len_max: ByteSize = ByteSize::kib(64), "bytes",
+        at "it is malformed", by "web: `TOKEN_LEN_MAX`";
+    /// Secrets in one ring of keys.
+    keys_max: usize = 8, "secrets",
+        at "one more is refused at the start", by "web: `KEYS_MAX`";
+    /// Values of one session that is kept in a store, as JSON.
+    session_len_max: ByteSize = ByteSize::kib(64), "bytes",
+        at "writing it fails, with 500 for the client", by "web: `SESSION_LEN_MAX`";
+    /// Sessions in one store in memory.
+    memory_sessions_max: usize = 16_384, "sessions",
+        at "the one that was not used for longest makes room", by "web: `MemoryStore::bounded`";
+    /// Proxies between client and server that are listened to.
+    proxy_hops_max: usize = 32, "hops",
+        at "what those beyond say is not read", by "web: `HOPS_MAX`";
+    /// Ranges of one `Accept` header.
+    accept_ranges_max: usize = 64, "ranges",
+        at "the rest is not read", by "web: `RANGES_MAX`";
     /// Telemetry handlers of one node.
     telemetry_handlers_max: usize = 1_024, "handlers",
         at "`attach` says `TooMany`", by "telemetry: `HANDLERS_MAX`";
@@ -95,6 +119,84 @@ limits! {
     /// Length of a configuration file.
     config_file_len_max: ByteSize = ByteSize(crate::FILE_LEN_MAX), "bytes",
         at "the configuration has an error", by "config: `FILE_LEN_MAX`";
+    /// Target of a request (RFC 9112, 3.2).
+    http_uri_len_max: ByteSize = ByteSize::kib(8), "bytes",
+        at "the request is refused with 414", by "http: `Options::uri_len_max`";
+    /// Head of a request, its first line included.
+    http_head_len_max: ByteSize = ByteSize::kib(32), "bytes",
+        at "the request is refused with 431", by "http: `Options::head_len_max`";
+    /// Fields in the head of a request.
+    http_fields_max: usize = 100, "fields",
+        at "the request is refused with 431", by "http: `Options::fields_max`";
+    /// Body of a request, chunk sizes not counted.
+    http_body_len_max: ByteSize = ByteSize::mib(16), "bytes",
+        at "the request is refused with 413, or its body fails with `TooLarge`", by "http: `Options::body_len_max`";
+    /// Requests on one connection.
+    http_requests_max: u64 = 100_000, "requests",
+        at "the answer says `connection: close`", by "http: `Options::requests_max`";
+    /// Time from a head's first byte to its last.
+    http_head_timeout: Duration = Duration::from_secs(15), "time",
+        at "the request is refused with 408", by "http: `Options::head_timeout`";
+    /// Time that a connection waits for its next request.
+    http_keep_alive_timeout: Duration = Duration::from_mins(1), "time",
+        at "the connection is closed", by "http: `Options::keep_alive_timeout`";
+    /// Time that a handler waits for the next kilobyte of a body.
+    http_body_timeout: Duration = Duration::from_secs(30), "time",
+        at "the body fails with `TimedOut`", by "http: `Options::body_timeout`";
+    /// Time that a client may read nothing of an answer that waits for it.
+    http_write_timeout: Duration = Duration::from_secs(30), "time",
+        at "the connection is closed", by "http: `Options::write_timeout`";
+    /// Time that the rest of a client's bytes is thrown away after the last answer.
+    http_linger_timeout: Duration = Duration::from_secs(2), "time",
+        at "the connection is closed", by "http: `Options::linger_timeout`";
+    /// Time that a write goes on after its client has gone.
+    http_shield_timeout: Duration = Duration::from_secs(30), "time",
+        at "its handler is dropped", by "http: `Options::shield_timeout`";
+    /// Writes of one server that go on without a client.
+    http_shielded_max: usize = 1_024, "handlers",
+        at "the handler is dropped with its client", by "http: `Options::shielded_max`";
+    /// Time that a WebSocket's peer says nothing.
+    ws_idle_timeout: Option<Duration> = None, "time",
+        at "`recv` fails with `TimedOut`", by "http: `ws::Options::idle_timeout`";
+    /// Time that a WebSocket waits for its peer's close frame and for the connection's end.
+    ws_close_timeout: Duration = Duration::from_secs(5), "time",
+        at "`recv` fails with `TimedOut`, or the connection is closed", by "http: `ws::Options::close_timeout`";
+    /// Lines of the log that a node remembers, if it is told to.
+    log_recent_max: usize = 1_000, "lines",
+        at "the oldest is forgotten", by "telemetry: `logs::RECENT_MAX`";
+    /// Steps of one request's way that are recorded.
+    web_trace_steps_max: usize = 256, "steps",
+        at "more are counted", by "web: `STEPS_MAX`";
+    /// Bytes to which a compressed request body inflates.
+    web_inflate_len_max: ByteSize = ByteSize::mib(8), "bytes",
+        at "reading it fails, 413", by "web: `Inflate::len_max`";
+    /// How many times its length a compressed request body inflates to, beyond 64 KiB.
+    web_inflate_ratio_max: u32 = 200, "times",
+        at "reading it fails, 413", by "web: `Inflate::ratio_max`";
+    /// Parts of one multipart body.
+    multipart_parts_max: usize = 128, "parts",
+        at "the body is refused with 413", by "web: `MultipartLimits::parts_max`";
+    /// Head of one part of a multipart body.
+    multipart_head_len_max: ByteSize = ByteSize::kib(8), "bytes",
+        at "the body is refused with 431", by "web: `MultipartLimits::head_len_max`";
+    /// Name, and file name, of one part of a multipart body.
+    multipart_name_len_max: ByteSize = ByteSize::kib(1), "bytes",
+        at "the body is refused with 400", by "web: `MultipartLimits::name_len_max`";
+    /// Text of all fields of a multipart form together, or of one that is read alone.
+    multipart_text_len_max: ByteSize = ByteSize::mib(1), "bytes",
+        at "the body is refused with 413", by "web: `MultipartLimits::text_len_max`";
+    /// One file of a multipart body.
+    multipart_file_len_max: ByteSize = ByteSize::mib(8), "bytes",
+        at "the body is refused with 413, and its files are gone", by "web: `MultipartLimits::file_len_max`";
+    /// A multipart body, with all that is around its parts.
+    multipart_body_len_max: ByteSize = ByteSize::mib(16), "bytes",
+        at "the body is refused with 413, and its files are gone", by "web: `MultipartLimits::body_len_max`";
+    /// Values of one query or form.
+    form_fields_max: usize = 1_000, "values",
+        at "the request is refused with 400", by "web: `Query`, `Form`";
+    /// Ranges that one request may ask for.
+    ranges_max: usize = 16, "ranges",
+        at "the whole is sent", by "web: `Conn::send_file`";
 }
 
 impl Default for Limits {

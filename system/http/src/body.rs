@@ -306,6 +306,65 @@ impl<R: Future<Output = Result<(), BodyError>> + Send> HttpBody for Made<R> {
     }
 }
 
+impl Body {
+    /// A [stream](Self::stream) whose length is known before it is made, so that it is sent with a
+    /// `content-length`. One that turns out longer or shorter fails, and the response is cut off.
+    ///
+    /// ```
+    /// use simurgh_http::Body;
+    ///
+    /// # simurgh_runtime::run("doc", async {
+    /// let body = Body::sized(5, |mut chunks| async move { chunks.send("hello").await });
+    /// assert_eq!(body.collect(5).await.unwrap(), "hello");
+    /// let body = Body::sized(6, |mut chunks| async move { chunks.send("hello").await });
+    /// assert!(body.collect(6).await.is_err());
+    /// # });
+    /// ```
+    pub fn sized<F, R>(len: u64, make: F) -> Self
+    where
+        F: FnOnce(Chunks) -> R,
+        R: Future<Output = Result<(), BodyError>> + Send + 'static,
+    {
+        if len == 0 {
+            return Self::empty();
+        }
+        Self::new(Sized { body: Self::stream(make), left: len })
+    }
+}
+
+/// A body that is as long as was said.
+struct Sized {
+    body: Body,
+    left: u64,
+}
+
+impl HttpBody for Sized {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let len = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => return Poll::Ready(frame),
+            None if self.left == 0 => return Poll::Ready(None),
+            None => {
+                self.left = 0;
+                return Poll::Ready(Some(Err(BodyError::Source("the body is shorter than was said".into()))));
+            }
+        };
+        match self.left.checked_sub(len) {
+            Some(left) => self.left = left,
+            None => return Poll::Ready(Some(Err(BodyError::Source("the body is longer than was said".into())))),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,5 +407,22 @@ mod tests {
             assert_eq!(counted(3, Ok(())).collect(6).await.unwrap(), "0 1 2 ");
             assert!(matches!(counted(3, Ok(())).collect(5).await, Err(BodyError::TooLarge { limit: 5 })));
         });
+    }
+
+    #[test]
+    fn a_length_that_was_said_is_kept() {
+        let sized = |len| {
+            run(async move {
+                Body::sized(len, |mut chunks| async move {
+                    chunks.send("ab").await?;
+                    chunks.send("cd").await
+                })
+                .collect(10)
+                .await
+                .ok()
+            })
+        };
+        assert_eq!(sized(4).unwrap(), "abcd");
+        assert_eq!([sized(3), sized(5)], [None, None]);
     }
 }

@@ -1,4 +1,5 @@
-//! The WebSocket codec: bytes in, events out; messages in, bytes out.
+//! The WebSocket: [`upgrade`] answers a request for one, [`connect`] opens one, and [`Socket`] is one. Below them is
+//! [`Codec`], without a socket: bytes in, events out; messages in, bytes out.
 //!
 //! ```text
 //!            input (yours)                                      events
@@ -64,6 +65,7 @@
 mod close;
 mod codec;
 mod config;
+mod connect;
 mod decoder;
 mod deflate;
 mod encoder;
@@ -73,16 +75,23 @@ pub mod handshake;
 mod header;
 mod mask;
 mod message;
+mod options;
 mod output;
 mod prepared;
 mod sha1;
+mod socket;
+mod upgrade;
 mod utf8;
 
 pub use close::{CloseCode, CloseFrame};
 pub use codec::Codec;
 pub use config::Config;
+pub use connect::{ConnectError, connect, connect_with};
 pub use deflate::{DeflateParams, DeflatePolicy};
 pub use error::{ProtocolError, SendError};
 pub use message::{Event, Message, Text};
+pub use options::Options;
 pub use output::Output;
 pub use prepared::Prepared;
+pub use socket::{Socket, SocketError};
+pub use upgrade::upgrade;

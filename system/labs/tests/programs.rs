@@ -117,3 +117,47 @@ fn the_lab_shows_its_points() {
     let expected = "error: --conns: at least 100; with fewer, the memory of one cannot be told\n";
     assert_eq!(error_of(&output), (Some(2), expected.to_owned()));
 }
+
+/// What a server answers to one request, without the head.
+fn asked(port: u16, request: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn miniweb_answers_its_transcript_prints_ways_and_ends_in_order() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lab"))
+        .args(["miniweb", "--port", "0", "--trace"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    let port = first.strip_prefix("Server running at http://localhost:").unwrap().parse().unwrap();
+    let get = |path: &str| asked(port, &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"));
+    assert_eq!(
+        [get("/"), get("/hello/world"), get("/unknown")],
+        ["Welcome to MiniWeb!", "Hello, world!", "404 Not Found"]
+    );
+    let alice = "POST /users HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 17\r\n\
+                 content-type: application/x-www-form-urlencoded\r\n\r\n{\"name\": \"Alice\"}";
+    assert_eq!(asked(port, alice), "Created user: Alice");
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let rest: Vec<String> = lines.collect();
+    assert!(child.wait().unwrap().success());
+    assert!(rest.iter().any(|line| line.starts_with("GET /hello/world -> 200 in ")), "{rest:#?}");
+    assert!(rest.iter().any(|line| line.starts_with("      -> handler pages::hello ")), "{rest:#?}");
+}
+
+#[test]
+fn miniweb_shows_its_points() {
+    let output = Command::new(env!("CARGO_BIN_EXE_lab")).args(["miniweb", "--show"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for point in 1..=11 {
+        assert!(text.contains(&format!("[3.{point}] PASS")), "3.{point}: {text}");
+    }
+}

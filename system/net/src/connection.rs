@@ -69,6 +69,14 @@ impl Connection {
         self.shared.peer
     }
 
+    /// Our end's address.
+    ///
+    /// # Errors
+    /// If the connection is gone already.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.stream.local_addr()
+    }
+
     /// The number of the connection, counted from the listener's start.
     pub fn number(&self) -> u64 {
         self.shared.number
@@ -98,7 +106,9 @@ impl Connection {
 
     /// A read has to wait: since when, and not too long.
     fn poll_read_waits(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.read_waits_since.get_or_insert_with(Instant::now);
+        if self.limits.read != Duration::MAX {
+            self.read_waits_since.get_or_insert_with(Instant::now);
+        }
         self.poll_limits(cx).map(Err)
     }
 
@@ -123,8 +133,8 @@ impl Connection {
         Poll::Pending
     }
 
-    /// When the limit that comes first is up.
-    fn deadline(&self) -> Instant {
+    /// When the limit that comes first is up; none if nothing is limited now.
+    fn deadline(&self) -> Option<Instant> {
         let state = self.shared.state();
         let reading = match (state, self.read_waits_since) {
             (ConnectionState::Active, Some(since)) => Some(since + self.limits.read),
@@ -134,13 +144,15 @@ impl Connection {
             }
         };
         let idle = self.limits.idle.map(|idle| self.last_byte.unwrap_or(self.shared.since) + idle);
-        let far = || Instant::now() + Duration::from_hours(24);
-        reading.into_iter().chain(idle).min().unwrap_or_else(far)
+        reading.into_iter().chain(idle).min()
     }
 
     /// Ready, with an error, once a limit is up. Called when a read or write has to wait.
     fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let deadline = self.deadline();
+        let Some(deadline) = self.deadline() else {
+            self.timer = None;
+            return Poll::Pending;
+        };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
@@ -201,6 +213,25 @@ impl AsyncWrite for Connection {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => self.poll_limits(cx).map(Err),
         }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        from: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match Pin::new(&mut self.stream).poll_write_vectored(cx, from) {
+            Poll::Ready(Ok(count)) => {
+                self.note_bytes(|shared| &shared.bytes_out, count);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => self.poll_limits(cx).map(Err),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

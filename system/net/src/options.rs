@@ -26,7 +26,7 @@ pub struct Options {
     /// How long a connection may take to send its first byte (or until
     /// [`Connection::handshaken`](crate::Connection::handshaken)).
     pub handshake_timeout: Duration,
-    /// How long a read may wait.
+    /// How long a read may wait; [`Duration::MAX`] is without limit.
     pub read_timeout: Duration,
     /// How long a connection may go without a byte in either direction.
     pub idle_timeout: Option<Duration>,

@@ -25,6 +25,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::Timestamp;
 use crate::sim::{self, PathOp, PathReply};
 
 /// How a file is opened. The default opens nothing for nothing: say what is wanted.
@@ -292,6 +293,34 @@ pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     }
 }
 
+/// Where a path leads when all its links are followed, and what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The path without links, `.` and `..`.
+    pub path: PathBuf,
+    /// Length in bytes; 0 for what is no file.
+    pub len: u64,
+    /// Whether it is an ordinary file: no directory, pipe or device.
+    pub is_file: bool,
+    /// When its content was changed last. A simulated disk does not know.
+    pub modified: Option<Timestamp>,
+}
+
+/// Follows a path to its end. A simulated disk has no links.
+pub fn resolve(path: impl AsRef<Path>) -> io::Result<Resolved> {
+    let path = path.as_ref();
+    if sim::is_simulated() {
+        let known = metadata(path)?;
+        return Ok(Resolved { path: path.to_owned(), len: known.len, is_file: !known.is_dir, modified: None });
+    }
+    let path = std::fs::canonicalize(path)?;
+    let known = std::fs::metadata(&path)?;
+    let len = if known.is_file() { known.len() } else { 0 };
+    let since = known.modified()?.duration_since(std::time::UNIX_EPOCH).ok();
+    let modified = since.and_then(|since| i64::try_from(since.as_nanos()).ok()).map(Timestamp::from_nanos);
+    Ok(Resolved { path, len, is_file: known.is_file(), modified })
+}
+
 /// The names in a directory, sorted.
 pub fn read_dir(path: impl AsRef<Path>) -> io::Result<Vec<String>> {
     let path = path.as_ref();
@@ -345,6 +374,11 @@ mod tests {
             sync_dir(dir.join("a")).unwrap();
             assert_eq!(read_dir(dir.join("a")).unwrap(), ["b", "two"]);
             assert!(metadata(dir.join("a/b")).unwrap().is_dir);
+            std::os::unix::fs::symlink("two", dir.join("a/link")).unwrap();
+            let (link, two) = (resolve(dir.join("a/b/../link")).unwrap(), resolve(dir.join("a/two")).unwrap());
+            assert!(link == two && two.is_file && two.len == 8 && two.modified.is_some(), "{link:?}");
+            assert!(!resolve(dir.join("a/b")).unwrap().is_file && !resolve("/dev/null").unwrap().is_file);
+            remove_file(dir.join("a/link")).unwrap();
             let other = File::open(dir.join("a/two"), &OpenOptions::editing()).unwrap();
             assert!(file.try_lock().unwrap());
             assert!(!other.try_lock_shared().unwrap());

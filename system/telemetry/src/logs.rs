@@ -17,7 +17,8 @@
 //! });
 //! ```
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 
 use simurgh_runtime::sync::Mutex;
@@ -77,6 +78,72 @@ pub fn configure(config: LogConfig) {
     with_header(|header| header.node().slot(Slot::Logs, NodeLogs::default).set(config));
 }
 
+/// Lines that a node remembers at most.
+pub const RECENT_MAX: usize = 1_000;
+
+/// Bytes of a line that are remembered at most; what is longer is cut.
+const RECENT_LEN_MAX: usize = 2 * 1024;
+
+/// Turns the current node's logs on, and has the node remember the last lines that it writes, `lines` of
+/// them but at most [`RECENT_MAX`], for the development page and for operators. 0 forgets them. Outside
+/// of a task there is no node to remember them.
+///
+/// ```
+/// use simurgh_telemetry::logs;
+///
+/// simurgh_runtime::run("shop", async {
+///     logs::remember(2);
+///     tracing::info!("one");
+///     tracing::info!("two");
+///     tracing::info!("three");
+///     let lines = logs::recent();
+///     assert!(lines.len() == 2 && lines[0].ends_with("two") && lines[1].ends_with("three"));
+/// });
+/// ```
+pub fn remember(lines: usize) {
+    install();
+    with_header(|header| header.node().slot(Slot::Logs, NodeLogs::default).recent.set_max(lines.min(RECENT_MAX)));
+}
+
+/// The last lines that the current node has written and [remembers](remember), the oldest first.
+pub fn recent() -> Vec<Arc<str>> {
+    let lines = |header: Option<&Header>| {
+        let logs: &NodeLogs = header?.node().slot_if_set(Slot::Logs)?;
+        Some(logs.recent.lines.lock().iter().cloned().collect())
+    };
+    Header::with(lines).unwrap_or_default()
+}
+
+/// A node's last lines.
+#[derive(Default)]
+struct Recent {
+    max: AtomicUsize,
+    lines: Mutex<VecDeque<Arc<str>>>,
+}
+
+impl Recent {
+    fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
+        make_room(&mut self.lines.lock(), max);
+    }
+
+    fn add(&self, line: &str) {
+        let max = self.max.load(Ordering::Relaxed);
+        if max == 0 {
+            return;
+        }
+        let line = &line[..line.floor_char_boundary(RECENT_LEN_MAX)];
+        let mut lines = self.lines.lock();
+        make_room(&mut lines, max - 1);
+        lines.push_back(line.into());
+    }
+}
+
+fn make_room(lines: &mut VecDeque<Arc<str>>, max: usize) {
+    let beyond = lines.len().saturating_sub(max);
+    lines.drain(..beyond);
+}
+
 fn with_header(f: impl FnOnce(&Header)) {
     Header::with(|header| header.map_or((), f));
 }
@@ -88,13 +155,14 @@ struct NodeLogs {
     always: AtomicU8,
     ever: AtomicU8,
     config: Mutex<Arc<LogConfig>>,
+    recent: Recent,
 }
 
 impl Default for NodeLogs {
     fn default() -> Self {
         let config = Arc::<LogConfig>::default();
         let (always, ever) = config.levels.bounds();
-        Self { always: always.into(), ever: ever.into(), config: Mutex::new(config) }
+        Self { always: always.into(), ever: ever.into(), config: Mutex::new(config), recent: Recent::default() }
     }
 }
 
@@ -141,9 +209,15 @@ impl Subscriber for Logs {
         event.record(&mut line);
         let format = |logs: &NodeLogs| logs.config.lock().format;
         let format = Header::with(|header| header?.node().slot_if_set(Slot::Logs).map(format));
-        (self.write)(&match format.unwrap_or_default() {
+        let line = match format.unwrap_or_default() {
             Format::Text => line.text(),
             Format::Json => line.json(),
+        };
+        (self.write)(&line);
+        with_header(|header| {
+            if let Some(logs) = header.node().slot_if_set::<NodeLogs>(Slot::Logs) {
+                logs.recent.add(&line);
+            }
         });
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn router(router: &Router) -> TokenStream {
         Target::Forward(plug) => Some(quote!(#plug)),
         Target::Handler(_) => None,
     }));
-    let arms = router.routes.iter().enumerate().map(|(at, route)| arm(krate, at, route));
+    let arms = router.routes.iter().enumerate().map(|(at, route)| arm(router, at, route));
     let path = path_macro(router);
     quote! {
         /// The router: a plug that finds the route of a request and calls its pipelines and its handler.
@@ -77,9 +77,11 @@ fn table_row(router: &Router, route: &Route) -> TokenStream {
 }
 
 /// The way of a request through its pipelines to the handler, and back.
-fn arm(krate: &TokenStream, at: usize, route: &Route) -> TokenStream {
+fn arm(router: &Router, at: usize, route: &Route) -> TokenStream {
+    let krate = &router.krate;
     let mut way = match &route.target {
         Target::Handler(handler) => quote! {
+            conn.handler_begins();
             let outcome = #krate::handle(#handler, conn).await;
             conn.finish(outcome);
         },
@@ -95,12 +97,13 @@ fn arm(krate: &TokenStream, at: usize, route: &Route) -> TokenStream {
     };
     for pipeline in route.through.iter().rev() {
         let field = Ident::new(&format!("pipeline_{pipeline}"), Span::call_site());
+        let called = router.pipelines[*pipeline].name.to_string();
         way = quote! {
-            conn.run(&self.#field).await;
+            conn.run_pipeline(#called, &self.#field).await;
             if !conn.is_halted() {
                 #way
             }
-            conn.run_back(&self.#field).await;
+            conn.run_pipeline_back(#called, &self.#field).await;
         };
     }
     quote!(#at => { #way })

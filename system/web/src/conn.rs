@@ -10,7 +10,8 @@ use serde::Serialize;
 use simurgh_http::{Body, Client, Request, Response};
 
 use crate::endpoint::Shared;
-use crate::{Assigns, Error, Plug, Result};
+use crate::trace::{Name, Trace, Way};
+use crate::{Assigns, Error, Plug, Result, Route};
 
 mod path;
 
@@ -45,6 +46,9 @@ pub struct Conn {
     before_send: Vec<BeforeSend>,
     /// How many plugs of each open pipeline were called.
     called: Vec<u8>,
+    route: Option<&'static Route>,
+    routes: &'static [Route],
+    trace: Option<Box<Trace>>,
 }
 
 type BeforeSend = Box<dyn FnOnce(&mut Conn) -> Result + Send>;
@@ -58,9 +62,12 @@ struct Outside {
 }
 
 impl Conn {
-    pub(crate) fn new(request: Request, client: Client, shared: Shared) -> Self {
+    // In a box that is there before the conn is, which is so made in it: it is too large to be moved about for each
+    // request.
+    pub(crate) fn new(request: Request, client: Client, shared: Shared) -> Box<Self> {
+        let place = Box::new_uninit();
         let (request, body) = request.into_parts();
-        Self {
+        let conn = Self {
             request,
             body: Some(body),
             client,
@@ -76,7 +83,11 @@ impl Conn {
             error: None,
             before_send: Vec::new(),
             called: Vec::new(),
-        }
+            route: None,
+            routes: &[],
+            trace: None,
+        };
+        Box::write(place, conn)
     }
 
     // ---- the request
@@ -309,7 +320,10 @@ impl Conn {
 
     /// Answers with a body of this type. A type that was set before stays.
     pub fn respond_with(&mut self, content_type: HeaderValue, body: impl Into<Body>) {
-        self.response_headers.entry(header::CONTENT_TYPE).or_insert(content_type);
+        // Mostly there is no header yet, which is faster to see than to find the place of an entry.
+        if !self.response_headers.contains_key(header::CONTENT_TYPE) {
+            self.response_headers.insert(header::CONTENT_TYPE, content_type);
+        }
         self.response_body = Some(body.into());
     }
 
@@ -344,6 +358,9 @@ impl Conn {
     pub fn fail(&mut self, error: Error) {
         self.halted = true;
         self.status = Some(error.status());
+        if let Some(trace) = &mut self.trace {
+            trace.failed(error.status().as_u16());
+        }
         self.response_body = None;
         self.response_headers.remove(header::CONTENT_TYPE);
         let pages = self.shared.pages();
@@ -351,11 +368,63 @@ impl Conn {
         self.error = Some(error);
     }
 
+    /// The route that a router found; of several routers, the last one's.
+    pub fn route(&self) -> Option<&'static Route> {
+        self.route
+    }
+
+    /// The routes of the router that saw it last.
+    pub(crate) fn routes(&self) -> &'static [Route] {
+        self.routes
+    }
+
+    /// For routers: among which routes they look.
+    pub(crate) fn set_routes(&mut self, routes: &'static [Route]) {
+        self.routes = routes;
+        self.route = None;
+    }
+
+    /// For routers: what they found.
+    pub(crate) fn set_route(&mut self, route: &'static Route) {
+        self.route = Some(route);
+        if let Some(trace) = &mut self.trace {
+            trace.detail(route.path);
+        }
+    }
+
+    /// The way that it has gone, if the endpoint has it [recorded](crate::Endpoint::traced).
+    pub fn trace(&self) -> Option<&Trace> {
+        self.trace.as_deref()
+    }
+
+    pub(crate) fn trace_mut(&mut self) -> &mut Option<Box<Trace>> {
+        &mut self.trace
+    }
+
     /// Lets a plug work on the request.
     pub async fn run<P: Plug>(&mut self, plug: &P) {
+        self.step_begins(Way::In, || Name::of_plug(plug.name()));
         if let Err(error) = plug.call(self).await {
             self.fail(error);
         }
+        self.step_ends();
+    }
+
+    /// The same for a pipeline with a name.
+    #[doc(hidden)]
+    pub async fn run_pipeline<P: Plug>(&mut self, called: &'static str, plug: &P) {
+        self.step_begins(Way::In, || Name { kind: "pipeline", called });
+        if let Err(error) = plug.call(self).await {
+            self.fail(error);
+        }
+        self.step_ends();
+    }
+
+    /// The route's handler is called.
+    #[doc(hidden)]
+    pub fn handler_begins(&mut self) {
+        let called = self.route.map_or("", |route| route.handler);
+        self.step_begins(Way::In, || Name { kind: "handler", called });
     }
 
     /// A handler is done.
@@ -364,12 +433,41 @@ impl Conn {
         if let Err(error) = outcome {
             self.fail(error);
         }
+        self.step_ends();
     }
 
     /// Lets a plug work on the response.
     pub async fn run_back<P: Plug>(&mut self, plug: &P) {
+        self.step_begins(Way::Out, || Name::of_plug(plug.name()));
         if let Err(error) = plug.before_send(self).await {
             self.fail(error);
+        }
+        self.step_ends();
+    }
+
+    /// The same for a pipeline with a name.
+    #[doc(hidden)]
+    pub async fn run_pipeline_back<P: Plug>(&mut self, called: &'static str, plug: &P) {
+        self.step_begins(Way::Out, || Name { kind: "pipeline", called });
+        if let Err(error) = plug.before_send(self).await {
+            self.fail(error);
+        }
+        self.step_ends();
+    }
+
+    /// A step begins, if anybody wants to know.
+    #[inline]
+    pub(crate) fn step_begins(&mut self, way: Way, name: impl FnOnce() -> Name) {
+        if let Some(trace) = &mut self.trace {
+            trace.open(name(), way);
+        }
+    }
+
+    /// The innermost step ends.
+    #[inline]
+    pub(crate) fn step_ends(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.close(self.halted);
         }
     }
 
@@ -399,12 +497,12 @@ impl Conn {
         self.before_send.pop()
     }
 
-    /// The response that it has become.
-    pub(crate) fn into_response(self) -> Response {
-        let mut response = Response::new(self.response_body.unwrap_or_default());
+    /// The response that it has become, taken out of it.
+    pub(crate) fn take_response(&mut self) -> Response {
+        let mut response = Response::new(self.response_body.take().unwrap_or_default());
         *response.status_mut() = self.status.unwrap_or_default();
-        *response.headers_mut() = self.response_headers;
-        *response.extensions_mut() = self.response_extensions;
+        *response.headers_mut() = std::mem::take(&mut self.response_headers);
+        *response.extensions_mut() = std::mem::take(&mut self.response_extensions);
         response
     }
 }

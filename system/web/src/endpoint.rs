@@ -7,11 +7,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::HeaderValue;
 use simurgh_http::{Body, Client, Request, Response, Service};
 use simurgh_runtime::PanicReport;
 
-use crate::{Conn, Error, Plug};
+use crate::log::Watch;
+use crate::pages::{self, Pages};
+use crate::trace::{Name, Trace, Way};
+use crate::{Conn, Error, Plug, RequestLog};
 
 /// Answers requests with what its plugs make of them.
 ///
@@ -32,30 +34,24 @@ impl<P> Clone for Endpoint<P> {
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Settings>);
 
+#[derive(Clone)]
 struct Settings {
     pages: Arc<dyn Pages>,
+    log: Option<Arc<RequestLog>>,
+    traced: Option<Arc<Traced>>,
+    /// Whether requests record their way: somebody looks at it.
+    is_traced: bool,
 }
 
-/// Answers errors.
-pub trait Pages: Send + Sync + 'static {
-    /// Puts an answer to the error into the conn; its status is there already.
-    fn answer(&self, conn: &mut Conn, error: &Error);
-}
-
-/// Errors as one line of text.
-#[derive(Debug, Clone, Copy, Default)]
-struct Plain;
-
-impl Pages for Plain {
-    fn answer(&self, conn: &mut Conn, error: &Error) {
-        let text = format!("{} {}", error.status().as_u16(), error.message());
-        conn.respond_with(HeaderValue::from_static("text/plain; charset=utf-8"), text);
-    }
-}
+type Traced = dyn Fn(&Conn, &Trace) + Send + Sync;
 
 impl Shared {
     pub(crate) fn pages(&self) -> Arc<dyn Pages> {
         Arc::clone(&self.0.pages)
+    }
+
+    fn change(&mut self, f: impl FnOnce(&mut Settings)) {
+        f(Arc::make_mut(&mut self.0));
     }
 }
 
@@ -66,42 +62,90 @@ impl std::fmt::Debug for Shared {
 }
 
 impl<P: Plug> Endpoint<P> {
-    /// An endpoint of one plug: a router, or several in a tuple.
+    /// An endpoint of one plug: a router, or several in a tuple. Its errors are answered by
+    /// [`pages::Plain`], and it keeps no log of its requests.
     pub fn new(plugs: P) -> Self {
-        Self { plugs: Arc::new(plugs), shared: Shared(Arc::new(Settings { pages: Arc::new(Plain) })) }
+        let settings = Settings { pages: Arc::new(pages::Plain), log: None, traced: None, is_traced: false };
+        Self { plugs: Arc::new(plugs), shared: Shared(Arc::new(settings)) }
     }
 
     /// Who answers errors.
     pub fn pages(mut self, pages: impl Pages) -> Self {
-        self.shared = Shared(Arc::new(Settings { pages: Arc::new(pages) }));
+        self.shared.change(|settings| {
+            settings.is_traced |= pages.want_trace();
+            settings.pages = Arc::new(pages);
+        });
+        self
+    }
+
+    /// A line in the log for each request.
+    pub fn log(mut self, log: RequestLog) -> Self {
+        self.shared.change(|settings| settings.log = Some(Arc::new(log)));
+        self
+    }
+
+    /// Records the way of each request, and shows it to `look` when its response is ready.
+    ///
+    /// It costs two looks at the clock for each step. Where nobody looks it costs a branch.
+    pub fn traced(mut self, look: impl Fn(&Conn, &Trace) + Send + Sync + 'static) -> Self {
+        self.shared.change(|settings| {
+            settings.is_traced = true;
+            settings.traced = Some(Arc::new(look));
+        });
         self
     }
 
     /// Answers one request.
-    pub async fn answer(&self, request: Request, client: &Client) -> Response {
+    // The conn is made before the future and beside it: the future is moved a few times until it has its place.
+    pub fn answer<'a>(
+        &'a self,
+        request: Request,
+        client: &Client,
+    ) -> impl Future<Output = Response> + Send + use<'a, P> {
+        let settings = &*self.shared.0;
+        let watch = Watch::begin(&request, settings.log.as_ref());
         let mut conn = Conn::new(request, client.clone(), self.shared.clone());
-        let panicked = caught(pin!(conn.run(&*self.plugs))).await;
-        conn.settle(panicked);
-        if !conn.is_answered() {
-            conn.fail(Error::not_found());
+        if settings.is_traced {
+            *conn.trace_mut() = Some(Box::new(Trace::begin()));
         }
-        let panicked = caught(pin!(conn.run_back(&*self.plugs))).await;
-        conn.settle(panicked);
-        while let Some(before_send) = conn.take_before_send() {
-            if let Err(error) = before_send(&mut conn) {
-                conn.fail(error);
+        async move {
+            let panicked = caught(pin!(conn.run(&*self.plugs))).await;
+            conn.settle(panicked);
+            if !conn.is_answered() {
+                conn.fail(Error::not_found());
             }
+            let panicked = caught(pin!(conn.run_back(&*self.plugs))).await;
+            conn.settle(panicked);
+            conn.run_registered();
+            if let (Some(look), Some(trace)) = (&settings.traced, conn.trace()) {
+                look(&conn, trace);
+            }
+            watch.end(&conn);
+            conn.take_response()
         }
-        conn.into_response()
     }
 }
 
 impl Conn {
+    /// What was registered to be done with the response, the last one first.
+    fn run_registered(&mut self) {
+        while let Some(before_send) = self.take_before_send() {
+            self.step_begins(Way::Out, || Name::of_plug("registered before_send"));
+            if let Err(error) = before_send(self) {
+                self.fail(error);
+            }
+            self.step_ends();
+        }
+    }
+
     /// A panic fails the conn, and ends nothing else.
     fn settle(&mut self, panicked: Option<PanicReport>) {
         if let Some(report) = panicked {
             self.close_inner_pipelines();
             self.fail(Error::panic(report));
+            if let Some(trace) = self.trace_mut() {
+                trace.unwind();
+            }
         }
     }
 }
@@ -117,8 +161,8 @@ async fn caught(mut work: Pin<&mut impl Future<Output = ()>>) -> Option<PanicRep
 }
 
 impl<P: Plug> Service for Endpoint<P> {
-    async fn call(&self, request: Request, client: &Client) -> Response {
-        self.answer(request, client).await
+    fn call(&self, request: Request, client: &Client) -> impl Future<Output = Response> + Send {
+        self.answer(request, client)
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::Location;
 
 use http::StatusCode;
 use simurgh_http::BodyError;
 use simurgh_runtime::PanicReport;
+
+/// A chain of causes could be a circle.
+const CAUSES_MAX: usize = 16;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -36,30 +40,37 @@ struct Inner {
     details: Option<serde_json::Value>,
     source: Option<Source>,
     panic: Option<PanicReport>,
+    made_at: &'static Location<'static>,
 }
 
 impl Error {
     /// A status, a stable code, and a sentence that the client may read.
+    #[track_caller]
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { status, code, message: message.into(), details: None, source: None, panic: None }))
+        let (message, made_at) = (message.into(), Location::caller());
+        Self(Box::new(Inner { status, code, message, details: None, source: None, panic: None, made_at }))
     }
 
     /// `400 Bad Request`.
+    #[track_caller]
     pub fn bad_request(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     /// `404 Not Found`.
+    #[track_caller]
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found")
     }
 
     /// `403 Forbidden`.
+    #[track_caller]
     pub fn forbidden(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
     /// `500 Internal Server Error`, because of `source`, of which the client hears nothing.
+    #[track_caller]
     pub fn internal(source: impl Into<Source>) -> Self {
         let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal Server Error");
         error.0.source = Some(source.into());
@@ -67,6 +78,7 @@ impl Error {
     }
 
     /// A handler's panic.
+    #[track_caller]
     pub fn panic(report: PanicReport) -> Self {
         let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "panic", "Internal Server Error");
         error.0.panic = Some(report);
@@ -110,6 +122,26 @@ impl Error {
         self.0.source.as_deref()
     }
 
+    /// Where it was made: the line of the `?` or of the constructor.
+    pub fn made_at(&self) -> &'static Location<'static> {
+        self.0.made_at
+    }
+
+    /// What was behind it and, in order, what was behind that; at most 16.
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+        let first = self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static));
+        std::iter::successors(first, |cause| cause.source()).take(CAUSES_MAX)
+    }
+
+    /// The panic, or the causes in order, as one line for the log.
+    pub(crate) fn behind(&self) -> Option<String> {
+        if let Some(panic) = &self.0.panic {
+            return Some(format!("panicked: {panic}"));
+        }
+        let causes: Vec<String> = self.causes().map(ToString::to_string).collect();
+        (!causes.is_empty()).then(|| causes.join(": "))
+    }
+
     /// The panic, if it was one.
     pub fn get_panic(&self) -> Option<&PanicReport> {
         self.0.panic.as_ref()
@@ -117,6 +149,7 @@ impl Error {
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
+    #[track_caller]
     fn from(error: E) -> Self {
         let error: Source = Box::new(error);
         match error.downcast::<BodyError>() {

@@ -8,8 +8,9 @@ use http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use crate::fields::{self, Wrong};
-use crate::{Conn, Error, Json, Result};
+use crate::fields::{self, Given, Wrong};
+use crate::multipart::{self, Received, with_files};
+use crate::{Conn, Error, Json, Result, json_place};
 
 /// What of a body an extractor keeps, in bytes, at most: a mebibyte. More is answered with 413.
 pub const BODY_LEN_MAX: usize = 1 << 20;
@@ -45,11 +46,13 @@ pub const BODY_LEN_MAX: usize = 1 << 20;
 /// | --- | --- | --- |
 /// | [`Path`] | the path's parameters, by name or in order | 404, as no such thing is there |
 /// | [`Query`] | the query | 400 `bad_query` |
-/// | [`Form`] | a body of type `application/x-www-form-urlencoded` | 415, 400 `bad_form`, 413 |
-/// | [`Json`] | a body of type `application/json`, or `+json` | 415, 400 `bad_json`, 422 `wrong_json`, 413 |
+/// | [`Form`] | a body of type `application/x-www-form-urlencoded`, or `multipart/form-data` with files as [`Upload`](crate::Upload) | 415, 400 `bad_form`, 413; as [`Multipart`](crate::Multipart) |
+/// | [`Multipart`](crate::Multipart) | a body of type `multipart/form-data`, part by part | as it says |
+/// | [`Json`] | a body of type `application/json`, or `+json` | 415, 400 `bad_json`, 422 `wrong_json` with the field, 413 |
 /// | [`Params`] | a body that is either | as those |
 ///
-/// Of a body at most [`BODY_LEN_MAX`] bytes are kept.
+/// Of a body at most [`BODY_LEN_MAX`] bytes are kept; with files,
+/// [`MultipartLimits`](crate::MultipartLimits) say how much.
 pub trait Extract: Sized + Send {
     /// Makes it.
     fn extract(conn: &mut Conn) -> impl Future<Output = Result<Self>> + Send;
@@ -63,7 +66,9 @@ pub struct Path<T>(pub T);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Query<T>(pub T);
 
-/// The body of a form, as a record by names.
+/// The body of a form, as a record by names. Of a form with files, text is kept in memory and files are
+/// [`Upload`](crate::Upload)s on disk: `Option<Upload>` where none need be chosen, `Vec<Upload>` where several
+/// may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Form<T>(pub T);
 
@@ -91,8 +96,12 @@ impl<T: DeserializeOwned + Send> Extract for Query<T> {
 
 impl<T: DeserializeOwned + Send> Extract for Form<T> {
     async fn extract(conn: &mut Conn) -> Result<Self> {
+        if multipart::is_declared(conn.request_headers()) {
+            let (pairs, files) = multipart::whole(conn).await?;
+            return with_files(files, || form_of_parts(pairs)).map(Self);
+        }
         if kind(conn) != Kind::Form {
-            return Err(unsupported("application/x-www-form-urlencoded"));
+            return Err(unsupported("application/x-www-form-urlencoded or multipart/form-data"));
         }
         let body = body(conn).await?;
         form(&body).map(Self)
@@ -123,7 +132,8 @@ impl<T: DeserializeOwned + Send> Extract for Params<T> {
 }
 
 fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+    // What is ignored is not looked at for UTF-8.
+    std::str::from_utf8(body).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,15 +170,30 @@ fn form<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     fields::from_pairs(form_urlencoded::parse(body)).map_err(wrong)
 }
 
+fn form_of_parts<T: DeserializeOwned>(pairs: Vec<(String, Received)>) -> Result<T> {
+    let pairs = pairs.into_iter().map(|(name, value)| {
+        let value = match value {
+            Received::Text(text) => Given::Text(Cow::Owned(text)),
+            Received::File(number) => Given::File(number),
+        };
+        (Cow::Owned(name), value)
+    });
+    fields::from_given(pairs).map_err(|wrong| refused("bad_form", "The form", &wrong))
+}
+
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
-        let details = json!({ "line": error.line(), "column": error.column() });
-        let (status, code) = if error.is_data() {
-            (StatusCode::UNPROCESSABLE_ENTITY, "wrong_json")
-        } else {
-            (StatusCode::BAD_REQUEST, "bad_json")
-        };
-        Error::new(status, code, format!("The JSON is wrong: {error}")).details(details)
+        let (line, column) = (error.line(), error.column());
+        // A value of another kind may look to the parser like no JSON, a number where a variant's name should be say.
+        if !error.is_data() && !is_json(body) {
+            let text = format!("The JSON is wrong: {error}");
+            return Error::bad_request("bad_json", text).details(json!({ "line": line, "column": column }));
+        }
+        let field = json_place::field(body, &error);
+        let named = field.as_ref().map(|field| format!("`{field}`: ")).unwrap_or_default();
+        let text = format!("The JSON is wrong: {named}{error}");
+        let details = json!({ "field": field, "line": line, "column": column });
+        Error::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_json", text).details(details)
     })
 }
 
@@ -200,3 +225,31 @@ all_of!(A, B, C);
 all_of!(A, B, C, D);
 all_of!(A, B, C, D, E);
 all_of!(A, B, C, D, E, F);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Order {
+        Newest,
+    }
+
+    #[test]
+    fn what_is_json_of_another_kind_is_told_from_what_is_none() {
+        for (body, status) in [
+            (&b"\"oldest\""[..], 422),
+            (b"2", 422),
+            (b"null", 422),
+            (b"\"newest\" x", 400),
+            (b"\"newest", 400),
+            (b"\"\xff\"", 400),
+            (b"{\"\xff\": 2}", 400),
+        ] {
+            let error = json::<Order>(body).unwrap_err();
+            assert_eq!(error.status(), status, "{}: {error}", body.escape_ascii());
+        }
+        assert!(matches!(json(b"\"newest\""), Ok(Order::Newest)));
+    }
+}

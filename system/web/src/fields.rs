@@ -9,7 +9,20 @@ use std::str::FromStr;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor, value::SeqDeserializer};
 use serde::forward_to_deserialize_any;
 
+use crate::multipart::UPLOAD;
+
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Values of one query or form: each is compared with all names before it.
+const FIELDS_MAX: usize = simurgh_config::Limits::DEFAULT.form_fields_max;
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Given<'a> {
+    Text(Cow<'a, str>),
+    /// A file, by its number.
+    File(usize),
+}
 
 /// A field that is missing, or is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +33,18 @@ pub(crate) struct Wrong {
 
 /// Makes a value of names and values.
 pub(crate) fn from_pairs<'a, T: de::Deserialize<'a>>(pairs: impl Iterator<Item = Pair<'a>>) -> Result<T, Wrong> {
+    from_given(pairs.map(|(name, value)| (name, Given::Text(value))))
+}
+
+/// The same, with files among the values.
+pub(crate) fn from_given<'a, T: de::Deserialize<'a>>(
+    pairs: impl Iterator<Item = (Cow<'a, str>, Given<'a>)>,
+) -> Result<T, Wrong> {
     let mut fields: Vec<Field<'a>> = Vec::new();
-    for (name, value) in pairs {
+    for (at, (name, value)) in pairs.enumerate() {
+        if at >= FIELDS_MAX {
+            return Err(de::Error::custom(format!("there are more than {FIELDS_MAX} values")));
+        }
         match fields.iter_mut().find(|field| field.name == name) {
             Some(field) => field.values.push(value),
             None => fields.push(Field { name, values: vec![value] }),
@@ -37,7 +60,7 @@ struct Fields<'a> {
 #[derive(Clone)]
 struct Field<'a> {
     name: Cow<'a, str>,
-    values: Vec<Cow<'a, str>>,
+    values: Vec<Given<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -112,7 +135,14 @@ impl<'a> de::MapAccess<'a> for InOrder<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn one(mut self) -> Result<Cow<'a, str>, Wrong> {
+    fn one(self) -> Result<Cow<'a, str>, Wrong> {
+        match self.only()? {
+            Given::Text(value) => Ok(value),
+            Given::File(_) => Err(de::Error::custom("is a file")),
+        }
+    }
+
+    fn only(mut self) -> Result<Given<'a>, Wrong> {
         match self.values.pop() {
             Some(value) if self.values.is_empty() => Ok(value),
             _ => Err(de::Error::custom("is given more than once")),
@@ -176,7 +206,8 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        if self.values.iter().all(|value| value.is_empty()) { visitor.visit_none() } else { visitor.visit_some(self) }
+        let is_empty = |value: &Given<'_>| matches!(value, Given::Text(text) if text.is_empty());
+        if self.values.iter().all(is_empty) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
@@ -185,7 +216,13 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
         visitor.visit_seq(SeqDeserializer::new(each))
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Wrong> {
+        if name == UPLOAD {
+            return match self.only()? {
+                Given::File(number) => visitor.visit_u64(number as u64),
+                Given::Text(text) => visitor.visit_str(&text),
+            };
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -198,8 +235,13 @@ impl<'de> de::Deserializer<'de> for Field<'de> {
         visitor.visit_enum(self.one()?.into_owned().into_deserializer())
     }
 
+    /// Nobody wants it, so it may be anything, also several, and files.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
+        visitor.visit_unit()
+    }
+
     forward_to_deserialize_any! {
-        i128 u128 str string bytes byte_buf unit unit_struct tuple tuple_struct map struct identifier ignored_any
+        i128 u128 str string bytes byte_buf unit unit_struct tuple tuple_struct map struct identifier
     }
 }
 
@@ -254,7 +296,7 @@ mod tests {
         let all = read::<Search>("q=a+b&page=2&tags=x&tags=y%26&order=newest").unwrap();
         let tags = vec!["x".to_owned(), "y&".to_owned()];
         assert_eq!(all, Search { q: "a b".into(), page: Some(2), tags, order: Some(Order::Newest) });
-        let least = read::<Search>("q=&page=&unknown=1").unwrap();
+        let least = read::<Search>("q=&page=&unknown=1&unknown=2").unwrap();
         assert_eq!(least, Search { q: String::new(), page: None, tags: vec![], order: None });
         assert_eq!(read::<(u8, String)>("a=1&b=x"), Ok((1, "x".to_owned())));
         assert_eq!(read::<u64>("id=7"), Ok(7));
@@ -269,6 +311,8 @@ mod tests {
             "`page`: `-1` is not a whole number of 32 bits that is not negative"
         );
         assert_eq!(read::<Search>("q=x&q=y").unwrap_err(), "`q`: is given more than once");
+        assert_eq!(read::<Search>(&"q=x&".repeat(FIELDS_MAX)).unwrap_err(), "`q`: is given more than once");
+        assert_eq!(read::<Search>(&"q=x&".repeat(FIELDS_MAX + 1)).unwrap_err(), "there are more than 1000 values");
         assert_eq!(read::<u64>("a=1&b=2").unwrap_err(), "exactly one value is expected");
     }
 }

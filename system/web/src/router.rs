@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use http::{HeaderValue, Method, StatusCode, header};
+use matchit::InsertError;
 use simurgh_http::Body;
+use simurgh_telemetry::event;
 
 use crate::{Conn, Error, PathParams, Plug, Result};
 
@@ -52,11 +54,15 @@ impl Route {
 #[doc(hidden)]
 pub struct RouteTable {
     tree: matchit::Router<Entry>,
+    /// Catch-alls that stand beside a parameter: one tree does not hold both.
+    beside: Option<matchit::Router<Entry>>,
     routes: &'static [Route],
+    /// The names of each route's parameters.
+    names: Vec<Box<[&'static str]>>,
 }
 
 /// The routes of one path.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Entry {
     /// Their places, in order.
     routes: Vec<usize>,
@@ -75,14 +81,33 @@ impl RouteTable {
                 }
             }
         }
+        let is_catch_all = |path: &str| path.contains("{*");
+        // Catch-alls last, so that it is they who find the place taken.
+        paths.sort_by_key(|(path, _)| is_catch_all(path));
         let mut tree = matchit::Router::new();
+        let mut beside = None;
         for (path, entry) in paths {
             let route = routes[entry.routes[0]];
-            if let Err(error) = tree.insert(path, entry) {
+            let inserted = match tree.insert(path.clone(), entry.clone()) {
+                Err(InsertError::Conflict { with }) if is_catch_all(&path) && !is_catch_all(&with) => {
+                    beside.get_or_insert_with(matchit::Router::new).insert(path, entry)
+                }
+                inserted => inserted,
+            };
+            if let Err(error) = inserted {
                 panic!("the route {} {} does not go together with another: {error}", route.method, route.path);
             }
         }
-        Self { tree, routes }
+        let names = routes.iter().map(param_names).collect();
+        Self { tree, beside, routes, names }
+    }
+
+    /// The routes of the path that fits best.
+    fn at<'s, 'p>(&'s self, path: &'p str) -> Option<matchit::Match<'s, 'p, &'s Entry>> {
+        let found = self.tree.at(path).ok();
+        let Some(beside) = self.beside.as_ref().and_then(|beside| beside.at(path).ok()) else { return found };
+        let rank = |found: &matchit::Match<'_, '_, &Entry>| rank(&self.routes[found.value.routes[0]]);
+        Some(found.filter(|found| rank(found) <= rank(&beside)).unwrap_or(beside))
     }
 
     /// Finds the route of a request; none if the request was answered here (OPTIONS).
@@ -91,22 +116,23 @@ impl RouteTable {
     /// 404 if no route has this path, 405 if none of those that have it takes this method, 400 if a
     /// parameter is no percent-encoded UTF-8.
     pub fn find(&self, conn: &mut Conn) -> Result<Option<usize>> {
+        conn.set_routes(self.routes);
         let path = conn.path_info();
-        let path = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        let path = if path.ends_with('/') { path.trim_end_matches('/') } else { path };
         let path = if path.is_empty() { "/" } else { path };
-        let found = self.tree.at(path).map_err(|_| Error::not_found())?;
+        let found = self.at(path).ok_or_else(Error::not_found)?;
         let Some(at) = self.of_method(found.value, conn.method()) else {
             let allow = self.allow(found.value);
             return Self::not_allowed(conn, &allow);
         };
-        let names = self.routes[at].path.split('/').filter_map(|segment| segment.strip_prefix([':', '*']));
         let mut params = PathParams::new();
-        if !self.routes[at].is_forward {
-            for (name, (_, value)) in names.zip(found.params.iter()) {
-                params.push((name, decoded(value)?));
-            }
+        for (name, (_, value)) in self.names[at].iter().zip(found.params.iter()) {
+            params.push((*name, decoded(value)?));
         }
         conn.set_path_params(params);
+        let route = &self.routes[at];
+        conn.set_route(route);
+        event!("web.router.dispatch", {}, { method: conn.method().as_str(), route: route.path, handler: route.handler });
         Ok(Some(at))
     }
 
@@ -151,6 +177,23 @@ impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RouteTable({} routes)", self.routes.len())
     }
+}
+
+/// The names of a route's parameters, in order; a forward's are for whoever it goes to.
+fn param_names(route: &Route) -> Box<[&'static str]> {
+    let names = route.path.split('/').filter_map(|segment| segment.strip_prefix([':', '*']));
+    if route.is_forward { Box::default() } else { names.collect() }
+}
+
+/// How special a route's path is, segment by segment, the most special first.
+fn rank(route: &Route) -> Vec<u8> {
+    let segments = route.path.split('/').filter(|segment| !segment.is_empty());
+    let rank = segments.map(|segment| match segment.as_bytes()[0] {
+        b'*' => 2,
+        b':' => 1,
+        _ => 0,
+    });
+    rank.chain(route.is_forward.then_some(2)).collect()
 }
 
 /// A route's paths as the tree writes them: a parameter has no name there, so that routes of one shape
@@ -219,4 +262,51 @@ fn listing(routes: &[Route]) -> String {
         let _ = writeln!(lines, "{}", line.trim_end());
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn get(path: &'static str) -> Route {
+        Route::new("GET", path, "handler", &[], false)
+    }
+
+    /// The path of the route that fits.
+    fn found(table: &RouteTable, path: &str) -> &'static str {
+        table.at(path).map_or("none", |found| table.routes[found.value.routes[0]].path)
+    }
+
+    #[test]
+    fn a_catch_all_stands_beside_a_parameter_whatever_the_order() {
+        static ROUTES: [Route; 6] = [
+            get("/files/*path"),
+            get("/files/:name"),
+            get("/files/latest"),
+            get("/files/:name/raw"),
+            get("/*any"),
+            Route::new("*", "/files", "forward", &[], true),
+        ];
+        let table = RouteTable::new(&ROUTES[..5]);
+        for (path, route) in [
+            ("/files/latest", "/files/latest"),
+            ("/files/a", "/files/:name"),
+            ("/files/a/raw", "/files/:name/raw"),
+            ("/files/a/b", "/files/*path"),
+            ("/files/a/raw/c", "/files/*path"),
+            ("/other/a", "/*any"),
+            ("/files", "/*any"),
+        ] {
+            assert_eq!(found(&table, path), route, "{path}");
+        }
+        let table = RouteTable::new(&ROUTES[1..]);
+        assert_eq!((found(&table, "/files/a"), found(&table, "/files/a/b")), ("/files/:name", "/files"));
+    }
+
+    #[test]
+    #[should_panic(expected = "the route * /files does not go together with another")]
+    fn two_catch_alls_in_one_place_are_refused() {
+        static ROUTES: [Route; 2] = [get("/files/*path"), Route::new("*", "/files", "forward", &[], true)];
+        RouteTable::new(&ROUTES);
+    }
 }

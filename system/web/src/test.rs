@@ -5,6 +5,10 @@ use simurgh_http::{Body, Client, Request, Response};
 
 use crate::{Endpoint, Plug};
 
+mod browser;
+
+pub use browser::Browser;
+
 /// A request of this method for this target, from a client on loopback.
 ///
 /// # Panics

@@ -194,6 +194,11 @@ impl Codec {
         &mut self.output
     }
 
+    /// Whether this is the client's side.
+    pub(crate) fn is_client(&self) -> bool {
+        self.encoder.keys.is_some()
+    }
+
     /// Whether messages can be sent: no side has closed, nothing has failed.
     pub fn is_open(&self) -> bool {
         self.check_open().is_ok()

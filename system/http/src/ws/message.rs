@@ -30,6 +30,16 @@ pub enum Message {
 }
 
 impl Message {
+    /// Text.
+    pub fn text(text: impl Into<Text>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// Bytes.
+    pub fn binary(bytes: impl Into<Bytes>) -> Self {
+        Self::Binary(bytes.into())
+    }
+
     /// The payload, whatever its kind.
     pub fn as_bytes(&self) -> &[u8] {
         match self {

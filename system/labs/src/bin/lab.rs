@@ -10,7 +10,7 @@ use simurgh::prelude::*;
 use simurgh::runtime::process::{Command, Stdio};
 use simurgh_labs::echo::lab::{self, LabOptions};
 use simurgh_labs::tree::Killed;
-use simurgh_labs::{observer, tree};
+use simurgh_labs::{miniweb, observer, tree};
 
 const HELP: &str = "\
 Runs a demonstration of one system, on real sockets, and prints what it shows with figures.
@@ -19,6 +19,7 @@ usage: lab list
        lab echo [--conns N] [--port P] [--rounds R]
        lab tree [--kill acceptor|connection] [--conns N]
        lab tree --sim [--seed N]
+       lab miniweb [--port P] [--trace] [--show] [--routes]
        lab observer [--demo] [--once] [--json] [--sort mailbox|memory|handled] [--node NAME]
 
   echo   a TCP service with a process for each connection: its nine points, the memory of an idle
@@ -33,6 +34,12 @@ usage: lab list
          --conns N    connections open meanwhile (default 1000, at least 10)
          --sim        the tree under the simulator instead: cargo sim run tree/crash-orders
          --seed N     with that seed (default 1)
+
+  miniweb   a web application, until it is told to end: GET /, GET /hello/world, POST /users, ..
+         --port P     where it listens (default 4000; 0 takes a free port)
+         --trace      prints the way of each request through endpoint, router, pipeline and handler
+         --show       shows the points of the web core instead, on a free port
+         --routes     lists the routes instead
 
   observer   the processes of a running node, live in this terminal; lab observer --help says more
 
@@ -60,6 +67,7 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
         ("list", []) => {
             out!("echo       a TCP service with a process for each connection");
             out!("tree       that service as a supervision tree, with a kill in the middle of it");
+            out!("miniweb    a web application from the server up");
             out!("observer   the processes of a running node, live in this terminal");
             Ok(ExitCode::SUCCESS)
         }
@@ -83,6 +91,7 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
             Ok(runtime::exit_code(runtime::run("lab", lab::run(options))))
         }
         ("tree", rest) => tree_command(rest),
+        ("miniweb", rest) => miniweb_command(rest),
         ("observer", rest) => observer::command(rest),
         ("__echo-server", [port, connections]) => {
             let (port, connections) = (port.parse().unwrap_or(0), connections.parse().unwrap_or(0));
@@ -119,6 +128,27 @@ fn tree_command(rest: &[String]) -> Result<ExitCode, String> {
     }
     let options = tree::LabOptions { kill, connections };
     Ok(runtime::exit_code(runtime::run("echo", tree::run(options))))
+}
+
+fn miniweb_command(rest: &[String]) -> Result<ExitCode, String> {
+    const SWITCHES: [&str; 3] = ["--trace", "--show", "--routes"];
+    let is_said = |switch: &str| rest.iter().any(|word| word == switch);
+    if is_said("--help") || is_said("-h") {
+        out!("{}", HELP.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let others: Vec<String> = rest.iter().filter(|word| !SWITCHES.contains(&word.as_str())).cloned().collect();
+    let flags = flags(&others, &["port"])?;
+    if is_said("--routes") {
+        miniweb::lab::routes();
+        return Ok(ExitCode::SUCCESS);
+    }
+    if is_said("--show") {
+        return Ok(runtime::exit_code(runtime::run("miniweb", miniweb::lab::show())));
+    }
+    let port = number(&flags, "port", 4_000)?.try_into().map_err(|_| "--port: a port is a number from 0 to 65535")?;
+    let options = miniweb::lab::LabOptions { port, trace: is_said("--trace") };
+    Ok(runtime::exit_code(runtime::run("miniweb", miniweb::lab::serve(options))))
 }
 
 /// Hands over to the simulator, which is no part of this program.

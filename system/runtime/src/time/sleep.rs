@@ -51,6 +51,15 @@ impl Sleep {
         self.deadline
     }
 
+    /// Whether the moment has come. Of use to who polls other things too, and knows that this would wake it.
+    #[inline]
+    pub fn is_elapsed(&self) -> bool {
+        match &self.arm {
+            SleepArm::Real { sleep } => sleep.is_elapsed(),
+            SleepArm::Sim { .. } => Instant::now() >= self.deadline,
+        }
+    }
+
     /// Makes it end at another moment.
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
         let this = self.project();

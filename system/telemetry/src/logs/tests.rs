@@ -132,3 +132,30 @@ fn a_long_value_is_cut() {
     assert!((3 * VALUE_LEN_MAX..3 * VALUE_LEN_MAX + 100).contains(&line.len()), "{}", line.len());
     assert!(line.contains("ä... ") || line.contains("ä...\""), "the end of a cut value is told");
 }
+
+#[test]
+fn the_last_lines_are_remembered_and_no_more() {
+    run("n", async {
+        assert!(recent().is_empty(), "nobody has asked for it");
+        let say = |lines: std::ops::Range<usize>| {
+            written(|| lines.for_each(|number| tracing::info!("{number}")));
+        };
+        let remembered = || recent().iter().map(|line| line.rsplit(' ').next().unwrap().to_owned()).collect::<Vec<_>>();
+        install();
+        say(0..1);
+        assert!(recent().is_empty());
+        remember(3);
+        say(1..6);
+        assert_eq!(remembered(), ["3", "4", "5"]);
+        remember(2);
+        assert_eq!(remembered(), ["4", "5"]);
+        written(|| tracing::info!("{}", "\u{e4}".repeat(VALUE_LEN_MAX)));
+        assert!(recent()[1].len() <= RECENT_LEN_MAX);
+        remember(usize::MAX);
+        say(0..RECENT_MAX + 10);
+        assert_eq!(recent().len(), RECENT_MAX);
+        remember(0);
+        say(0..1);
+        assert!(recent().is_empty());
+    });
+}

@@ -1,6 +1,8 @@
-//! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`, `drive otp [--quick]`.
+//! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`, `drive web`,
+//! `drive otp [--quick]`.
 
 mod otp;
+mod web;
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -19,7 +21,8 @@ fn main() {
         Some("memory") => memory(),
         Some("seam") => seam(),
         Some("otp") => otp::measure(std::env::args().any(|arg| arg == "--quick")),
-        _ => panic!("usage: drive echo|memory|seam|otp [--quick]"),
+        Some("web") => web::measure(),
+        _ => panic!("usage: drive echo|memory|seam|web|otp [--quick]"),
     }
 }
 

@@ -1,0 +1,284 @@
+//! The life of one connection.
+//!
+//! ```text
+//!            ┌──────── next request ────────┐
+//!            ▼                              │
+//!   first byte ─> head ─> handler, body ─> answer ─> last one? ─> linger ─> closed
+//!                   │         │               │
+//!                 refused   client gone:    101 ─> the other protocol, in the same process;
+//!                           cancelled,             nothing of HTTP is left in memory
+//!                           or shielded
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::StatusCode;
+use hyper::server::conn::http1;
+use simurgh_net::Connection;
+use simurgh_runtime::sync::Mutex;
+use simurgh_runtime::time::Sleep;
+use simurgh_runtime::{Instant, PanicReport, planted, sim, sleep_until, timeout};
+use simurgh_telemetry::event;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::coop::unconstrained;
+
+use super::Options;
+use super::answer::{Adapter, At, Slow};
+use super::shield::Shields;
+use super::wire::{Ended, Fault, Io, Wait, Wire};
+use crate::framing::{Framing, Refusal};
+use crate::upgrade::{Protocol, Upgraded};
+use crate::{Client, Service};
+
+/// hyper's least buffer, and bytes of a body that it reads at once.
+const BUFFER_LEN_MAX: usize = 64 << 10;
+
+/// Bytes that are thrown away after the last answer.
+const LINGER_LEN_MAX: usize = 1 << 20;
+
+const HEAD_LATE: Refusal = Refusal { status: StatusCode::REQUEST_TIMEOUT, reason: "head_timeout" };
+
+/// What serves the connections of a listener.
+pub(super) struct Endpoint<S> {
+    pub(super) service: Arc<S>,
+    pub(super) options: Arc<Options>,
+    pub(super) shields: Arc<Shields>,
+}
+
+impl<S: Service> simurgh_net::Handler for Endpoint<S> {
+    async fn handle(&self, connection: Connection) -> io::Result<()> {
+        // In a box that is gone when the other protocol begins.
+        let protocol = Box::pin(self.speak_http(connection)).await?;
+        if let Some(protocol) = protocol {
+            protocol.await;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Service> Endpoint<S> {
+    /// Speaks HTTP to the connection's end, or until another protocol begins.
+    async fn speak_http(&self, connection: Connection) -> io::Result<Option<Protocol>> {
+        let client = Client::new(connection.peer_addr(), connection.local_addr()?, connection.number());
+        let framing = Framing::new(self.options.bounds());
+        let wire = Arc::new(Mutex::new(Wire::new(connection, framing, self.options.half_close)));
+        // hyper keeps the time, whether or not it is to write the date, and writes it for next to nothing. But its clock is
+        // that of the machine.
+        let dates = sim::is_simulated();
+        let at = Arc::new(At {
+            service: Arc::clone(&self.service),
+            client,
+            options: Arc::clone(&self.options),
+            shields: Arc::clone(&self.shields),
+            wire: Arc::clone(&wire),
+            dates,
+            ends: AtomicBool::new(false),
+            slow: Mutex::new(Slow::default()),
+        });
+        let mut http = http1::Builder::new();
+        http.auto_date_header(!dates)
+            .half_close(self.options.half_close)
+            .header_read_timeout(None)
+            .max_buf_size(BUFFER_LEN_MAX.max(self.options.head_len_max + READ_SLACK))
+            .max_headers(self.options.fields_max.max(STAND_IN_FIELDS));
+        let http = http.serve_connection(Io(Arc::clone(&wire)), Adapter(Arc::clone(&at)));
+        let mut driver = Driver { http, at, waiting: None, timer: None, timer_wakes: None, is_draining: false };
+        let end = poll_fn(|cx| driver.poll(cx)).await;
+        driver.end(end).await
+    }
+}
+
+/// hyper wants room beyond a head to read it.
+const READ_SLACK: usize = 1 << 10;
+
+/// Fields of what stands in for a refused request.
+const STAND_IN_FIELDS: usize = 2;
+
+struct Driver<S: Service> {
+    http: http1::Connection<Io, Adapter<S>>,
+    at: Arc<At<S>>,
+    /// What is being waited for, and since when.
+    waiting: Option<(Wait, Instant)>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Who the timer wakes.
+    timer_wakes: Option<Waker>,
+    is_draining: bool,
+}
+
+/// How HTTP ends on a connection.
+#[derive(Debug)]
+enum End {
+    /// After an answer, or with another protocol, or with the connection.
+    Http(hyper::Result<()>),
+    /// The client has gone while it was being answered.
+    Gone,
+    /// No request came in time, or none is waited for in a drain.
+    Idle(&'static str),
+    /// The client does not read.
+    SlowReader,
+}
+
+impl<S: Service> Driver<S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            // hyper says that it is done also while the end of an answer waits to be written, and writes on when asked.
+            match self.http.poll_without_shutdown(cx) {
+                Poll::Ready(Ok(())) if self.at.wire.lock().is_write_blocked() => {}
+                Poll::Ready(result) => return Poll::Ready(End::Http(result)),
+                Poll::Pending => {}
+            }
+            let wait = {
+                let mut wire = self.at.wire.lock();
+                if !self.is_draining && wire.poll_draining(cx).is_ready() {
+                    self.is_draining = true;
+                    self.at.ends.store(true, Ordering::Relaxed);
+                    continue;
+                }
+                if wire.is_answering() && !planted!("http.ignores-gone") && wire.poll_gone(cx).is_ready() {
+                    return Poll::Ready(End::Gone);
+                }
+                if wire.take_stalled() {
+                    continue;
+                }
+                wire.wait()
+            };
+            // What has begun to come is answered, and it is the last.
+            let is_idle = matches!(wait, Wait::First | Wait::Request(_)) || planted!("http.drain-drops-request");
+            if self.is_draining && is_idle {
+                return Poll::Ready(End::Idle("drain"));
+            }
+            if let Some(end) = ready!(self.poll_late(wait, cx)) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// Ready once what is waited for is late: with the connection's end, or with nothing when hyper has to hear
+    /// of it.
+    fn poll_late(&mut self, wait: Wait, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        let options = &self.at.options;
+        let limit = match wait {
+            Wait::Nothing | Wait::First => {
+                self.waiting = None;
+                return Poll::Pending;
+            }
+            Wait::Request(_) => options.keep_alive_timeout,
+            Wait::Head(_) => options.head_timeout,
+            Wait::Body(_) => options.body_timeout,
+            Wait::Write(_) => options.write_timeout,
+        };
+        let since = match self.waiting {
+            Some((known, since)) if known == wait => since,
+            _ => self.waiting.insert((wait, Instant::now())).1,
+        };
+        ready!(self.poll_timer(since + limit, cx));
+        self.waiting = None;
+        Poll::Ready(match wait {
+            Wait::Nothing | Wait::First => None,
+            Wait::Request(_) => Some(End::Idle("idle")),
+            Wait::Head(_) => {
+                self.at.wire.lock().refuse(HEAD_LATE);
+                None
+            }
+            Wait::Body(_) => {
+                self.at.wire.lock().fail_body(Fault::TimedOut);
+                None
+            }
+            Wait::Write(_) => Some(End::SlowReader),
+        })
+    }
+
+    /// Ready at `deadline`. The timer may be set to an earlier moment, and is then looked at for nothing.
+    fn poll_timer(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        let timer = self.timer.get_or_insert_with(|| {
+            self.timer_wakes = None;
+            Box::pin(sleep_until(deadline))
+        });
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+            self.timer_wakes = None;
+        }
+        // A timer that runs and will wake us need not be told again.
+        if !timer.is_elapsed() && self.timer_wakes.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        self.timer_wakes = Some(cx.waker().clone());
+        // Without a budget: a poll that is cut short tells the timer nothing.
+        while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
+            if timer.deadline() >= deadline {
+                self.timer = None;
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Closes the connection, or hands it over.
+    async fn end(self, end: End) -> io::Result<Option<Protocol>> {
+        let Self { http, at, .. } = self;
+        let read = http.into_parts().read_buf; // handlers are dropped, or go on without us, here
+        let Slow { upgrade, panic, .. } = std::mem::take(&mut *at.slow.lock());
+        let (taken, ended, is_unread) = {
+            let mut wire = at.wire.lock();
+            let is_unread = wire.is_unread();
+            (wire.take(), wire.ended(), is_unread)
+        };
+        let (mut stream, input) = taken.expect("a connection ends once");
+        let failed = match ended {
+            Some(Ended::Failed(kind)) => Err(kind.into()),
+            _ => Ok(()),
+        };
+        let (reason, result) = match end {
+            End::Http(Ok(())) => match upgrade.filter(|_| panic.is_none()) {
+                Some(upgrade) => {
+                    let early: Bytes = [&read[..], &input].concat().into(); // a copy: the buffer is larger
+
+                    let upgraded = Upgraded::new(stream, early, at.client.clone());
+                    return Ok(upgrade.begin(upgraded));
+                }
+                None => (None, close(&mut stream, &at.options, is_unread).await),
+            },
+            End::Http(Err(_)) => (None, failed),
+            End::Gone => (Some("gone"), failed),
+            End::Idle(reason) => (Some(reason), Ok(())),
+            End::SlowReader => (Some("slow_reader"), Err(io::ErrorKind::TimedOut.into())),
+        };
+        if let Some(reason) = reason {
+            event!("http.closed", {}, { connection: at.client.number(), reason: reason });
+        }
+        if let Some(panic) = panic {
+            resume_unwind(Box::new(PanicReport::from_payload(panic)));
+        }
+        result.map(|()| None)
+    }
+}
+
+/// Ends our side, and throws away what the client still sends, so that no reset overtakes the last
+/// answer (RFC 9112, 9.6).
+async fn close(stream: &mut Connection, options: &Options, is_unread: bool) -> io::Result<()> {
+    stream.shutdown().await?;
+    if is_unread {
+        // What comes of it is of no interest: the answer is out.
+        let _ = timeout(options.linger_timeout, throw_away(stream)).await;
+    }
+    Ok(())
+}
+
+async fn throw_away(stream: &mut Connection) {
+    let mut buffer = vec![0; 4 << 10];
+    let mut left = LINGER_LEN_MAX;
+    while left > 0 {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(len) => left = left.saturating_sub(len),
+        }
+    }
+}
