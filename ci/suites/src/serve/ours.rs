@@ -80,8 +80,9 @@ fn options() -> Options {
 }
 
 pub fn http(address: SocketAddr, until: fn()) {
-    let page = "<!doctype html><html lang=en><title>A page</title><p>A page.</html>";
-    let files = Static::embedded("/static", [("page.html", page), ("plain.txt", "plain text, and some more of it")]);
+    // Longer than the parts that redbot asks for.
+    let page = format!("<!doctype html><html lang=en><title>A page</title>{}</html>", "<p>A paragraph.".repeat(500));
+    let files = Static::embedded("/static", [("page.html", page), ("plain.txt", "A line of text.\n".repeat(500))]);
     serve(address, options(), Endpoint::new((Compress::new(), files, routes::all())), until);
 }
 
