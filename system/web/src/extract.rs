@@ -48,7 +48,7 @@ pub const BODY_LEN_MAX: usize = 1 << 20;
 /// | [`Query`] | the query | 400 `bad_query` |
 /// | [`Form`] | a body of type `application/x-www-form-urlencoded`, or `multipart/form-data` with files as [`Upload`](crate::Upload) | 415, 400 `bad_form`, 413; as [`Multipart`](crate::Multipart) |
 /// | [`Multipart`](crate::Multipart) | a body of type `multipart/form-data`, part by part | as it says |
-/// | [`Json`] | a body of type `application/json`, or `+json` | 415, 400 `bad_json`, 422 `wrong_json` with the field, 413 |
+/// | [`Json`] | a body of type `application/json`, or `+json` | 415, 400 `bad_json`, 422 `wrong_json` with the field, or if it nests deeper than 127; 413 |
 /// | [`Params`] | a body that is either | as those |
 ///
 /// Of a body at most [`BODY_LEN_MAX`] bytes are kept; with files,
