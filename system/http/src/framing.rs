@@ -64,6 +64,11 @@ pub(crate) struct Head {
     pub(crate) body: BodyKind,
 }
 
+impl Head {
+    /// Nothing comes after it but the next request.
+    pub(crate) const PLAIN: Self = Self { wants_upgrade: false, body: BodyKind::None };
+}
+
 /// How a request's body is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BodyKind {

@@ -21,7 +21,7 @@ use super::Options;
 use super::arriving::Arriving;
 use super::date::Date;
 use super::shield::Shields;
-use super::wire::{Asked, Wire};
+use super::wire::{Asked, Turn, Wire};
 use crate::framing::{BodyKind, Head, Refusal};
 use crate::upgrade::OnUpgrade;
 use crate::{Body, BodyError, Client, Response, Service};
@@ -36,6 +36,7 @@ pub(super) struct At<S> {
     pub(super) options: Arc<Options>,
     pub(super) shields: Arc<Shields>,
     pub(super) wire: Arc<Mutex<Wire>>,
+    pub(super) turn: Arc<Turn>,
     /// Answers have the date of the node's clock; if not, hyper gives them the machine's.
     pub(super) dates: bool,
     /// The next answer is the last.
@@ -73,7 +74,7 @@ impl<S: Service> hyper::service::Service<http::Request<Incoming>> for Adapter<S>
 
     fn call(&self, request: http::Request<Incoming>) -> Handling<S> {
         let at = Arc::clone(&self.0);
-        let asked = at.wire.lock().begin_answer();
+        let asked = at.turn.begin_answer().or_else(|| at.wire.lock().take_asked());
         let Asked { head, number } = asked.expect("hyper is given one head, and calls once for it");
         let since = is_heard().then(Instant::now);
         let mut told = Told { at, number, since, status: 0, has_ended: false };
@@ -318,7 +319,7 @@ impl<S: Service> HttpBody for Sending<S> {
 
 impl<S: Service> Drop for Sending<S> {
     fn drop(&mut self) {
-        self.told.at.wire.lock().end_answer();
+        self.told.at.turn.end_answer();
         let is_complete = self.is_complete || self.body.is_end_stream();
         self.told.tell(if is_complete { "answered" } else { "cut" });
     }

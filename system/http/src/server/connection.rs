@@ -68,7 +68,9 @@ impl<S: Service> Endpoint<S> {
     async fn speak_http(&self, connection: Connection) -> io::Result<Option<Protocol>> {
         let client = Client::new(connection.peer_addr(), connection.local_addr()?, connection.number());
         let framing = Framing::new(self.options.bounds());
-        let wire = Arc::new(Mutex::new(Wire::new(connection, framing, self.options.half_close)));
+        let wire = Wire::new(connection, framing, self.options.half_close);
+        let turn = Arc::clone(wire.turn());
+        let wire = Arc::new(Mutex::new(wire));
         // hyper keeps the time, whether or not it is to write the date, and writes it for next to nothing. But its clock is
         // that of the machine.
         let dates = sim::is_simulated();
@@ -78,6 +80,7 @@ impl<S: Service> Endpoint<S> {
             options: Arc::clone(&self.options),
             shields: Arc::clone(&self.shields),
             wire: Arc::clone(&wire),
+            turn,
             dates,
             ends: AtomicBool::new(false),
             slow: Mutex::new(Slow::default()),
@@ -141,7 +144,7 @@ impl<S: Service> Driver<S> {
                     self.at.ends.store(true, Ordering::Relaxed);
                     continue;
                 }
-                if wire.is_answering() && !planted!("http.ignores-gone") && wire.poll_gone(cx).is_ready() {
+                if self.at.turn.is_answering() && !planted!("http.ignores-gone") && wire.poll_gone(cx).is_ready() {
                     return Poll::Ready(End::Gone);
                 }
                 if wire.take_stalled() {

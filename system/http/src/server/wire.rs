@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
@@ -41,14 +42,13 @@ pub(super) struct Wire {
     input: BytesMut,
     /// Bytes at the input's front that hyper may have.
     cleared: usize,
-    /// A request that hyper was given and has not brought to the service.
+    turn: Arc<Turn>,
+    /// A request that hyper was given and has not brought to the service, unless it is a plain one.
     asked: Option<Asked>,
     ended: Option<Ended>,
     /// What is wrong with the body that is being read.
     fault: Option<Fault>,
     half_close: bool,
-    /// A request is with its handler, or its answer is being sent.
-    is_answering: bool,
     /// hyper has asked for bytes of a body, and there were none.
     body_wanted: bool,
     body_len: u64,
@@ -59,6 +59,41 @@ pub(super) struct Wire {
     write_blocked: bool,
     written: u64,
     requests: u64,
+}
+
+/// How far the connection's request is, so that the wire is not locked for what nearly every request does. The
+/// connection's process is the only one that reads and writes it.
+#[derive(Default)]
+pub(super) struct Turn {
+    /// The number of a request that hyper was given and has not brought to the service, and that brings nothing and
+    /// wants nothing beside an answer; 0 for none.
+    plain: AtomicU64,
+    /// A request is with its handler, or its answer is being sent.
+    is_answering: AtomicBool,
+}
+
+impl Turn {
+    /// hyper brings a request to the service; nothing is told of one that is not plain.
+    pub(super) fn begin_answer(&self) -> Option<Asked> {
+        self.is_answering.store(true, Ordering::Relaxed);
+        let number = self.plain.load(Ordering::Relaxed);
+        self.plain.store(0, Ordering::Relaxed);
+        (number > 0).then_some(Asked { head: Ok(Head::PLAIN), number })
+    }
+
+    /// The answer is sent, or given up.
+    pub(super) fn end_answer(&self) {
+        self.is_answering.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a request is with its handler, or its answer is being sent.
+    pub(super) fn is_answering(&self) -> bool {
+        self.is_answering.load(Ordering::Relaxed)
+    }
+
+    fn is_asked(&self) -> bool {
+        self.plain.load(Ordering::Relaxed) > 0
+    }
 }
 
 /// A request on its way through hyper.
@@ -109,11 +144,11 @@ impl Wire {
             framing,
             input: BytesMut::new(),
             cleared: 0,
+            turn: Arc::default(),
             asked: None,
             ended: None,
             fault: None,
             half_close,
-            is_answering: false,
             body_wanted: false,
             body_len: 0,
             body_read: false,
@@ -124,20 +159,18 @@ impl Wire {
         }
     }
 
-    /// hyper brings the request to the service.
-    pub(super) fn begin_answer(&mut self) -> Option<Asked> {
-        self.is_answering = true;
+    /// How far its request is.
+    pub(super) fn turn(&self) -> &Arc<Turn> {
+        &self.turn
+    }
+
+    /// The request that hyper brings to the service and that is no plain one.
+    pub(super) fn take_asked(&mut self) -> Option<Asked> {
         self.asked.take()
     }
 
-    /// The answer is sent, or given up.
-    pub(super) fn end_answer(&mut self) {
-        self.is_answering = false;
-    }
-
-    /// Whether a request is with its handler, or its answer is being sent.
-    pub(super) fn is_answering(&self) -> bool {
-        self.is_answering
+    fn is_asked(&self) -> bool {
+        self.turn.is_asked() || self.asked.is_some()
     }
 
     /// Refuses what comes, whatever it is, with an answer of its own.
@@ -204,7 +237,7 @@ impl Wire {
             Wait::Write(self.written)
         } else if self.framing.is_in_body() && self.body_wanted {
             Wait::Body(self.body_len >> 10)
-        } else if self.is_answering || self.asked.is_some() {
+        } else if self.turn.is_answering() || self.is_asked() {
             Wait::Nothing
         } else if !self.input.is_empty() {
             Wait::Head(self.requests)
@@ -226,7 +259,7 @@ impl Wire {
 
     /// Whether hyper gets nothing although there may be something: it is given one request at a time.
     fn is_stalled(&self) -> bool {
-        self.asked.is_some() || self.framing.is_over() || (self.is_answering && !self.framing.is_in_body())
+        self.is_asked() || self.framing.is_over() || (self.turn.is_answering() && !self.framing.is_in_body())
     }
 
     /// Reads ahead while a request is answered; ready once the client has gone.
@@ -314,7 +347,11 @@ impl Wire {
                     self.cleared = len;
                     self.body_len = 0;
                     self.body_read = false;
-                    self.asked = Some(Asked { head: Ok(head), number: self.requests });
+                    if head == Head::PLAIN {
+                        self.turn.plain.store(self.requests, Ordering::Relaxed);
+                    } else {
+                        self.asked = Some(Asked { head: Ok(head), number: self.requests });
+                    }
                 }
                 Ok(Step::Body(len)) => {
                     self.cleared = len;
