@@ -12,6 +12,7 @@
 mod chunked;
 mod fields;
 mod head;
+mod usual;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use http::StatusCode;
 
 use chunked::Chunked;
 use head::HeadScan;
+use usual::usual_head;
 
 /// What a request may have.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +132,12 @@ impl Framing {
                 input.advance(empty);
                 if input[..] == *b"\r" && !scan.has_begun() {
                     return Ok(Step::Wait); // half of an empty line
+                }
+                if !scan.has_begun()
+                    && let Some(len) = usual_head(input, &self.bounds)
+                {
+                    *scan = HeadScan::default();
+                    return Ok(Step::Head(len, Head::PLAIN));
                 }
                 let Some((len, head)) = scan.look(input, &self.bounds)? else { return Ok(Step::Wait) };
                 self.state = match head.body {

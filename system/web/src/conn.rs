@@ -38,9 +38,8 @@ pub struct Conn {
     pub(crate) path: path::PathState,
     assigns: Assigns,
     status: Option<StatusCode>,
-    response_headers: HeaderMap,
-    response_extensions: Extensions,
-    response_body: Option<Body>,
+    /// All of the response but its status, which is set when it is ready.
+    response: http::Response<Option<Body>>,
     halted: bool,
     error: Option<Error>,
     before_send: Vec<BeforeSend>,
@@ -76,9 +75,7 @@ impl Conn {
             path: path::PathState::default(),
             assigns: Assigns::default(),
             status: None,
-            response_headers: HeaderMap::new(),
-            response_extensions: Extensions::new(),
-            response_body: None,
+            response: http::Response::new(None),
             halted: false,
             error: None,
             before_send: Vec::new(),
@@ -250,12 +247,12 @@ impl Conn {
 
     /// The response's headers.
     pub fn response_headers(&self) -> &HeaderMap {
-        &self.response_headers
+        self.response.headers()
     }
 
     /// The response's headers, to change.
     pub fn response_headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.response_headers
+        self.response.headers_mut()
     }
 
     /// Sets a header of the response to one value that stands in the program.
@@ -264,7 +261,7 @@ impl Conn {
     /// If name or value are none (in capitals, with line breaks). For values from elsewhere there is
     /// [`Conn::try_put_header`].
     pub fn put_header(&mut self, name: &'static str, value: &'static str) -> &mut Self {
-        self.response_headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        self.response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         self
     }
 
@@ -273,28 +270,28 @@ impl Conn {
     /// # Errors
     /// `500`, if it has a line break or another byte that no header may have.
     pub fn try_put_header(&mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Result<&mut Self> {
-        self.response_headers.insert(name, HeaderValue::from_bytes(value.as_ref())?);
+        self.response.headers_mut().insert(name, HeaderValue::from_bytes(value.as_ref())?);
         Ok(self)
     }
 
     /// What is attached to the response for the server.
     pub fn response_extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.response_extensions
+        self.response.extensions_mut()
     }
 
     /// The response's body, if there is one yet.
     pub fn response_body(&self) -> Option<&Body> {
-        self.response_body.as_ref()
+        self.response.body().as_ref()
     }
 
     /// Takes the response's body, to put another one in its place.
     pub fn take_response_body(&mut self) -> Option<Body> {
-        self.response_body.take()
+        self.response.body_mut().take()
     }
 
     /// Sets the response's body, and no headers.
     pub fn put_body(&mut self, body: impl Into<Body>) -> &mut Self {
-        self.response_body = Some(body.into());
+        *self.response.body_mut() = Some(body.into());
         self
     }
 
@@ -321,15 +318,15 @@ impl Conn {
     /// Answers with a body of this type. A type that was set before stays.
     pub fn respond_with(&mut self, content_type: HeaderValue, body: impl Into<Body>) {
         // Mostly there is no header yet, which is faster to see than to find the place of an entry.
-        if !self.response_headers.contains_key(header::CONTENT_TYPE) {
-            self.response_headers.insert(header::CONTENT_TYPE, content_type);
+        if !self.response.headers().contains_key(header::CONTENT_TYPE) {
+            self.response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         }
-        self.response_body = Some(body.into());
+        *self.response.body_mut() = Some(body.into());
     }
 
     /// Whether it has an answer.
     pub fn is_answered(&self) -> bool {
-        self.response_body.is_some()
+        self.response.body().is_some()
     }
 
     // ---- its way
@@ -361,8 +358,8 @@ impl Conn {
         if let Some(trace) = &mut self.trace {
             trace.failed(error.status().as_u16());
         }
-        self.response_body = None;
-        self.response_headers.remove(header::CONTENT_TYPE);
+        *self.response.body_mut() = None;
+        self.response.headers_mut().remove(header::CONTENT_TYPE);
         let pages = self.shared.pages();
         pages.answer(self, &error);
         self.error = Some(error);
@@ -497,12 +494,12 @@ impl Conn {
         self.before_send.pop()
     }
 
-    /// The response that it has become, taken out of it.
-    pub(crate) fn take_response(&mut self) -> Response {
-        let mut response = Response::new(self.response_body.take().unwrap_or_default());
+    /// The response that it has become.
+    // Out of its box part by part: it is too large to be moved.
+    #[allow(clippy::boxed_local)]
+    pub(crate) fn into_response(self: Box<Self>) -> Response {
+        let mut response = self.response.map(Option::unwrap_or_default);
         *response.status_mut() = self.status.unwrap_or_default();
-        *response.headers_mut() = std::mem::take(&mut self.response_headers);
-        *response.extensions_mut() = std::mem::take(&mut self.response_extensions);
         response
     }
 }

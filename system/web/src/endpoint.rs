@@ -121,7 +121,7 @@ impl<P: Plug> Endpoint<P> {
                 look(&conn, trace);
             }
             watch.end(&conn);
-            conn.take_response()
+            conn.into_response()
         }
     }
 }

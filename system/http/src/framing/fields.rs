@@ -156,7 +156,7 @@ fn why_no_name(line: &[u8]) -> Refusal {
 }
 
 /// Without spaces and tabs around it: only these, whatever else is white elsewhere.
-fn trim(mut value: &[u8]) -> &[u8] {
+pub(super) fn trim(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = value {
         value = rest;
     }

@@ -27,7 +27,7 @@ pub(super) struct Line {
 }
 
 /// Bytes of a request line beside the target: the longest method, two spaces, the version.
-const LINE_LEN_REST: usize = 32 + 10;
+pub(super) const LINE_LEN_REST: usize = 32 + 10;
 
 /// Empty lines before a request line that are passed over (RFC 9112, 2.2 wants at least one).
 const EMPTY_LINES_MAX: usize = 4;
@@ -151,7 +151,8 @@ fn request_line(line: &mut [u8], bounds: &Bounds) -> Result<Line, Refusal> {
 }
 
 /// Whether it is what nearly all requests have: a path on this server, and this version.
-fn is_usual(line: &[u8], bounds: &Bounds) -> bool {
+#[inline]
+pub(super) fn is_usual(line: &[u8], bounds: &Bounds) -> bool {
     let Some(words) = line.strip_suffix(b" HTTP/1.1") else { return false };
     let method_len = run_len(words, TOKEN);
     let (method, rest) = words.split_at(method_len);
@@ -241,7 +242,7 @@ pub(super) fn token_len(bytes: &[u8]) -> usize {
     run_len(bytes, TOKEN)
 }
 
-const TOKEN: u8 = 1;
+pub(super) const TOKEN: u8 = 1;
 const TARGET: u8 = 2;
 const HOST: u8 = 4;
 
@@ -252,7 +253,7 @@ fn has(byte: u8, class: u8) -> bool {
 
 /// How many bytes at the front are of a class.
 #[inline]
-fn run_len(bytes: &[u8], class: u8) -> usize {
+pub(super) fn run_len(bytes: &[u8], class: u8) -> usize {
     bytes.iter().position(|byte| !has(*byte, class)).unwrap_or(bytes.len())
 }
 

@@ -53,7 +53,11 @@ pub(super) struct Endpoint<S> {
 }
 
 impl<S: Service> simurgh_net::Handler for Endpoint<S> {
-    async fn handle(&self, connection: Connection) -> io::Result<()> {
+    async fn handle(&self, mut connection: Connection) -> io::Result<()> {
+        if !begins(&mut connection).await? {
+            event!("http.closed", {}, { connection: connection.number(), reason: "drain" });
+            return Ok(());
+        }
         // In a box that is gone when the other protocol begins.
         let protocol = Box::pin(self.speak_http(connection)).await?;
         if let Some(protocol) = protocol {
@@ -61,6 +65,17 @@ impl<S: Service> simurgh_net::Handler for Endpoint<S> {
         }
         Ok(())
     }
+}
+
+/// Waits for the first byte; false if a drain came first. Until then nothing of HTTP is in memory.
+async fn begins(connection: &mut Connection) -> io::Result<bool> {
+    poll_fn(|cx| {
+        if connection.poll_draining(cx).is_ready() {
+            return Poll::Ready(Ok(false));
+        }
+        connection.poll_readable(cx).map_ok(|()| true)
+    })
+    .await
 }
 
 impl<S: Service> Endpoint<S> {

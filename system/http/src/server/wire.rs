@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use hyper::rt::ReadBufCursor;
 use simurgh_net::Connection;
 use simurgh_runtime::planted;
@@ -29,6 +29,9 @@ const READ_LEN_BODY: usize = 64 << 10;
 
 /// Bytes that are read ahead while a request is being answered, to notice that the client has gone.
 const AHEAD_LEN_MAX: usize = 16 << 10;
+
+/// Bytes of several parts that are written as one: the kernel takes longer over a list of them.
+const GATHERED_LEN_MAX: usize = 512;
 
 /// What hyper is given in place of a request that is refused; the answer is made where all are made.
 const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
@@ -413,7 +416,16 @@ impl hyper::rt::Write for Io {
         cx: &mut Context<'_>,
         from: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.lock().write(|stream| stream.poll_write_vectored(cx, from))
+        let len = from.iter().map(|part| part.len()).sum::<usize>();
+        if len > GATHERED_LEN_MAX {
+            return self.0.lock().write(|stream| stream.poll_write_vectored(cx, from));
+        }
+        let mut gathered = [0; GATHERED_LEN_MAX];
+        let mut room = &mut gathered[..];
+        for part in from {
+            room.put_slice(part);
+        }
+        self.0.lock().write(|stream| stream.poll_write(cx, &gathered[..len]))
     }
 
     fn is_write_vectored(&self) -> bool {
