@@ -31,6 +31,7 @@
 //! | [`HttpDrainLosesNothing`] `http.drain_loses_nothing` | `http.drain-drops-request` |
 //! | [`HttpWritesFinish`] `http.writes_finish` | `http.write-not-shielded` |
 //! | [`HttpNothingAfterGone`] `http.nothing_after_gone` | `http.ignores-gone` |
+//! | [`HttpMemoryBounded`] `http.memory_bounded` | `http.head-unbounded`, `http.chunks-unbounded`, `web.part-head-unbounded`, `web.part-text-unbounded` |
 //! | [`WsCloseLosesNothing`] `ws.close_loses_nothing` | `ws.close-race` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
@@ -46,6 +47,7 @@ mod dynamic_limit_kept;
 mod echo_bounded;
 mod echo_in_order;
 mod http_drain_loses_nothing;
+mod http_memory_bounded;
 mod http_nothing_after_gone;
 mod http_one_response;
 mod http_writes_finish;
@@ -75,6 +77,7 @@ pub use dynamic_limit_kept::DynamicLimitKept;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
 pub use http_drain_loses_nothing::HttpDrainLosesNothing;
+pub use http_memory_bounded::HttpMemoryBounded;
 pub use http_nothing_after_gone::HttpNothingAfterGone;
 pub use http_one_response::HttpOneResponse;
 pub use http_writes_finish::HttpWritesFinish;

@@ -23,6 +23,16 @@ async fn http_clients(sim: Sim) -> Outcome {
 }
 
 #[simurgh_sim::test(seeds = 100)]
+async fn http_floods(sim: Sim) -> Outcome {
+    http::floods::floods(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100, profile = http::leaving::profile())]
+async fn http_leaving(sim: Sim) -> Outcome {
+    http::leaving::leaving(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
 async fn otp_monitors(sim: Sim) -> Outcome {
     otp::monitors::monitors(sim).await
 }
@@ -179,6 +189,13 @@ fn each_planted_bug_of_processes_and_http_is_found_by_its_invariant() {
         ("http/clients", "http.write-not-shielded", "http.writes_finish"),
         ("http/clients", "http.ignores-gone", "http.nothing_after_gone"),
         ("http/clients", "ws.close-race", "ws.close_loses_nothing"),
+        ("http/floods", "http.head-unbounded", "http.memory_bounded"),
+        ("http/floods", "http.chunks-unbounded", "http.memory_bounded"),
+        ("http/floods", "web.part-head-unbounded", "http.memory_bounded"),
+        ("http/floods", "web.part-text-unbounded", "http.memory_bounded"),
+        ("http/floods", "http.double-response", "http.one_response"),
+        ("http/leaving", "http.write-not-shielded", "http.writes_finish"),
+        ("http/leaving", "http.ignores-gone", "http.nothing_after_gone"),
     ] {
         let simulation = simulation(name);
         let found = find(&simulation, bug, simulation.own_profile(), 0..300);

@@ -7,6 +7,8 @@
 //! ```
 
 mod client;
+pub mod floods;
+pub mod leaving;
 mod server;
 
 use std::net::SocketAddr;
@@ -33,7 +35,8 @@ pub const PLANTED: [&str; 5] = [
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "an HTTP server, 12 clients that stay, vanish, dawdle and close, and a drain in the middle of it";
     let profile = Profile::nasty().without_faults();
-    registry.with(Simulation::new("http/clients", about, clients).profile(profile).planted_plainly(&PLANTED))
+    let clients = Simulation::new("http/clients", about, clients).profile(profile).planted_plainly(&PLANTED);
+    leaving::register(floods::register(registry.with(clients)))
 }
 
 /// The whole story: see the module.

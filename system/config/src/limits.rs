@@ -191,6 +191,9 @@ limits! {
     /// A multipart body, with all that is around its parts.
     multipart_body_len_max: ByteSize = ByteSize::mib(16), "bytes",
         at "the body is refused with 413, and its files are gone", by "web: `MultipartLimits::body_len_max`";
+    /// Beginning of a multipart form in which plugs look for their fields (`_csrf_token`, `_method`).
+    form_early_len_max: ByteSize = ByteSize::kib(64), "bytes",
+        at "a field that ends later is not seen by them", by "web: `protect_from_forgery`, `method_override`";
     /// Values of one query or form.
     form_fields_max: usize = 1_000, "values",
         at "the request is refused with 400", by "web: `Query`, `Form`";

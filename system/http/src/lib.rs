@@ -51,6 +51,7 @@ mod service;
 mod upgrade;
 
 pub mod client;
+pub mod date;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod ws;

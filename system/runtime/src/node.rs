@@ -41,10 +41,12 @@ pub enum Slot {
     Watchdog,
     /// This crate: the tasks that have threads of their own.
     Isolated,
+    /// `simurgh-web`: where it has looked for uploads that were left.
+    Uploads,
 }
 
 impl Slot {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 }
 
 impl Node {

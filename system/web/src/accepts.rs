@@ -66,9 +66,15 @@ pub fn accepts<const N: usize>(formats: [&'static str; N]) -> Accepts {
 
 /// Finds the format that the client likes best of those that there are, for [`Conn::format`].
 ///
-/// The query's `_format` says it by name. Else the `Accept` header does: the format of the highest quality, of
-/// several the one that was named first here; without a header the first. Of the ranges that fit a type the most
-/// special counts. The answer varies by `Accept`, and says so if there are several formats.
+/// The query's `_format` says it by name. Else the `Accept` header does: the format of the highest quality; of several
+/// the one whose range stands first in the header, as Phoenix does it; of those that one range means (`*/*`) the one
+/// that was named first here. Without a header the first. What the header says of a format's types counts before what it
+/// says of all types, and `*/*` means the first type of a format: who refuses `text/html` is not sent `html` because it
+/// is called `application/xhtml+xml`, too. The answer varies by `Accept`, and says so if there are several formats.
+///
+/// | option | default | |
+/// | --- | --- | --- |
+/// | [`format`](Self::format) | those given to [`accepts()`] | one more format, or one more type of one |
 ///
 /// | failure | answer |
 /// | --- | --- |
@@ -137,22 +143,45 @@ impl Conn {
 
 /// The name of the format that an `Accept` header likes best of `formats`, names and media types.
 pub(crate) fn best(accept: &str, formats: &[(&'static str, &'static str)]) -> Option<&'static str> {
-    let ranges: Vec<Range<'_>> = accept.split(',').filter_map(Range::parse).take(RANGES_MAX).collect();
+    let ranges: Vec<Range<'_>> = accept.split(',').enumerate().filter_map(Range::parse).take(RANGES_MAX).collect();
     if ranges.is_empty() {
         return formats.first().map(|(name, _)| *name);
     }
-    let quality = |media_type: &str| {
-        let fitting = ranges.iter().filter(|range| range.fits(media_type));
-        fitting.max_by_key(|range| range.depth()).map_or(0, |range| range.quality)
-    };
-    let mut best: Option<(u16, &'static str)> = None;
-    for (name, media_type) in formats {
-        let quality = quality(media_type);
-        if quality > best.map_or(0, |(best, _)| best) {
-            best = Some((quality, name));
+    let mut best: Option<(&Range<'_>, &'static str)> = None;
+    for (at, (name, media_type)) in formats.iter().enumerate() {
+        let mut before = formats[..at].iter();
+        if before.any(|(known, _)| known == name) {
+            continue; // an alias
+        }
+        let types = formats[at..].iter().filter(|(known, _)| known == name).map(|(_, media_type)| *media_type);
+        let Some(range) = range_for(&ranges, media_type, &types).filter(|range| range.quality > 0) else { continue };
+        if best.is_none_or(|(known, _)| range.is_before(known)) {
+            best = Some((range, name));
         }
     }
     best.map(|(_, name)| name)
+}
+
+/// The range that speaks of a format: the best of those that name one of its types, else the most special of those that
+/// fit its first type, which is the one that is sent. So `*/*` does not bring a format back, by an alias, whose type was
+/// refused; nor does who refuses an alias refuse the format.
+fn range_for<'r, 'a>(
+    ranges: &'r [Range<'a>],
+    media_type: &str,
+    types: &(impl Iterator<Item = &'static str> + Clone),
+) -> Option<&'r Range<'a>> {
+    let mut found: Option<&Range<'_>> = None;
+    for range in ranges.iter().filter(|range| range.depth() == 2) {
+        let mut types = types.clone();
+        let names_it = range.fits(media_type) || range.quality > 0 && types.any(|media_type| range.fits(media_type));
+        if names_it && found.is_none_or(|found| range.is_before(found)) {
+            found = Some(range);
+        }
+    }
+    found.or_else(|| {
+        let fitting = ranges.iter().filter(|range| range.depth() < 2 && range.fits(media_type));
+        fitting.reduce(|best, range| if range.depth() > best.depth() { range } else { best })
+    })
 }
 
 /// One range of an `Accept` header. Its parameters but `q` are not looked at.
@@ -161,10 +190,12 @@ struct Range<'a> {
     sub: &'a str,
     /// In thousandths.
     quality: u16,
+    /// Its place in the header.
+    at: usize,
 }
 
 impl<'a> Range<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
+    fn parse((at, text): (usize, &'a str)) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, sub) = parts.next()?.split_once('/')?;
         let mut quality = 1_000;
@@ -173,13 +204,18 @@ impl<'a> Range<'a> {
                 quality = parse_quality(value.trim())?;
             }
         }
-        (kind != "*" || sub == "*").then_some(Self { kind, sub, quality })
+        (kind != "*" || sub == "*").then_some(Self { kind, sub, quality, at })
     }
 
     fn fits(&self, media_type: &str) -> bool {
         let (kind, sub) = media_type.split_once('/').unwrap_or((media_type, ""));
         let is = |range: &str, part: &str| range == "*" || range.eq_ignore_ascii_case(part);
         is(self.kind, kind) && is(self.sub, sub)
+    }
+
+    /// Whether the client likes it better than the other: by its quality, or because it stands before it.
+    fn is_before(&self, other: &Self) -> bool {
+        (self.quality, other.at) > (other.quality, self.at)
     }
 
     fn depth(&self) -> u8 {
@@ -207,7 +243,8 @@ mod tests {
 
     use super::*;
 
-    const BOTH: &[(&str, &str)] = &[("html", "text/html"), ("json", "application/json")];
+    const BOTH: &[(&str, &str)] =
+        &[("html", "text/html"), ("html", "application/xhtml+xml"), ("json", "application/json")];
 
     #[test]
     fn the_best_is_found() {
@@ -226,6 +263,23 @@ mod tests {
             ("nonsense, application/json", Some("json")),
             ("text/html;q=2, application/json", Some("json")),
             ("*/html", Some("html")),
+            // of equals the client's first, and of what one range means ours
+            ("application/json, text/html", Some("json")),
+            ("application/json;q=0.8, text/html;q=0.8", Some("json")),
+            ("text/html, application/json", Some("html")),
+            ("application/json, */*", Some("json")),
+            ("*/*, application/json", Some("html")),
+            ("application/*, text/*", Some("json")),
+            // a browser's
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Some("html")),
+            // an alias is a name of its own, but not what `*/*` brings back
+            ("application/xhtml+xml, application/json;q=0.9", Some("html")),
+            ("application/xhtml+xml;q=0.5, application/json;q=0.6", Some("json")),
+            ("text/html;q=0, */*", Some("json")),
+            ("text/html;q=0, application/json;q=0.1, */*", Some("json")),
+            ("text/html;q=0, application/*;q=0", None),
+            ("text/html;q=0.2, application/xhtml+xml, application/json;q=0.5", Some("html")),
+            ("application/xhtml+xml;q=0, */*", Some("html")),
         ] {
             assert_eq!(best(accept, BOTH), found, "{accept}");
         }

@@ -44,6 +44,8 @@ use crate::{Conn, Error, Plug, Result};
 /// | failure | answer |
 /// | --- | --- |
 /// | no name and password, or wrong ones | 401 `unauthorized` with `www-authenticate` |
+///
+/// Limits: those of a request's head; it counts no attempts.
 pub struct BasicAuth {
     name: [u8; 32],
     password: [u8; 32],

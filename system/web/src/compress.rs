@@ -46,8 +46,12 @@ const AT_ONCE_LEN: usize = 64 << 10;
 /// `accept-encoding`, its entity tag becomes weak, and it has no ranges. Each part of a stream is flushed,
 /// so that server-sent events flow. It belongs first, so that it sees the answer last.
 ///
-/// It fails if the answer's headers cannot be read, never by the client's doing: a body that fails while it
-/// is sent is cut off as it would be without.
+/// | failure | answer |
+/// | --- | --- |
+/// | the body fails while it is sent | is cut off, as it would be without |
+///
+/// It refuses nothing. Limits: a body of up to 64 KiB is compressed at once, a longer one part by part while it is
+/// sent, so that no more of it is in memory than would be without.
 ///
 /// **Secrets.** An answer that has a secret and text from the request in it tells about the secret by its
 /// length (BREACH). CSRF tokens are masked anew each time and safe; leave other such answers alone with

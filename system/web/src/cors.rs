@@ -98,6 +98,8 @@ pub enum CorsError {
 /// | from another origin | passed on; the browser does not let the page read the answer |
 /// | without `origin` | passed on |
 ///
+/// Limits: a preflight that asks for more than 64 headers is refused.
+///
 /// Answers vary by `origin`, unless all are let through. CORS lets more through than a browser would without
 /// it and never less: that a foreign page may not *do* something is for CSRF protection to say. It belongs
 /// before the router, which would answer `OPTIONS` itself.

@@ -60,8 +60,8 @@ pub async fn protect_from_forgery(conn: &mut Conn) -> Result {
 ///
 /// Such a page has the token of [`Conn::csrf_token`] in the field `_csrf_token` of its forms, or its scripts
 /// send it in the header `x-csrf-token`. The token belongs to the session, so [`fetch_session`](crate::fetch_session)
-/// comes before. The form is left for the handler to read. In a multipart form the token is not looked for: send
-/// it in the header.
+/// comes before. The form is left for the handler to read. In a form with files (`multipart/form-data`) the field is
+/// looked for in the first 64 KiB of the body (limit `form_early_len_max`), so it stands before the files.
 ///
 /// | option | default | |
 /// | --- | --- | --- |
@@ -78,6 +78,21 @@ pub async fn protect_from_forgery(conn: &mut Conn) -> Result {
 /// | no token, or a wrong one, or from another site | 403 `invalid_csrf_token` |
 /// | JavaScript for another site | 403 `invalid_cross_origin_request` |
 /// | the session was not fetched | 500 |
+/// | the form cannot be read | 413, 408 or 400, as of any body |
+///
+/// Limits: of a form that is urlencoded, [`BODY_LEN_MAX`](crate::BODY_LEN_MAX) bytes are read.
+///
+/// ```
+/// use simurgh_web::{Endpoint, Keys, ProtectFromForgery, Sessions, fetch_session, test};
+///
+/// # simurgh_runtime::run("doc", async {
+/// let save = async |conn: &mut simurgh_web::Conn| conn.text("for a stranger");
+/// let protect = ProtectFromForgery::new().clear_session();
+/// let endpoint = Endpoint::new((Sessions::cookie(Keys::random()), fetch_session, protect, save));
+/// let response = test::send(&endpoint, test::request(http::Method::POST, "/", "")).await;
+/// assert_eq!(test::text(response).await, "for a stranger");
+/// # });
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ProtectFromForgery {
     clears_session: bool,

@@ -44,8 +44,8 @@ pub const BODY_LEN_MAX: usize = 1 << 20;
 ///
 /// | extractor | from | failure |
 /// | --- | --- | --- |
-/// | [`Path`] | the path's parameters, by name or in order | 404, as no such thing is there |
-/// | [`Query`] | the query | 400 `bad_query` |
+/// | [`Path`] | the path's parameters, by name or in order | 404, as no such thing is there; 400 `bad_path` if one is no UTF-8 |
+/// | [`Query`] | the query | 400 `bad_query`, also if it is no UTF-8 |
 /// | [`Form`] | a body of type `application/x-www-form-urlencoded`, or `multipart/form-data` with files as [`Upload`](crate::Upload) | 415, 400 `bad_form`, 413; as [`Multipart`](crate::Multipart) |
 /// | [`Multipart`](crate::Multipart) | a body of type `multipart/form-data`, part by part | as it says |
 /// | [`Json`] | a body of type `application/json`, or `+json` | 415, 400 `bad_json`, 422 `wrong_json` with the field, or if it nests deeper than 127; 413 |
@@ -89,8 +89,8 @@ impl<T: DeserializeOwned + Send> Extract for Path<T> {
 
 impl<T: DeserializeOwned + Send> Extract for Query<T> {
     async fn extract(conn: &mut Conn) -> Result<Self> {
-        let pairs = form_urlencoded::parse(conn.query_string().as_bytes());
-        fields::from_pairs(pairs).map(Self).map_err(|wrong| refused("bad_query", "The query", &wrong))
+        let query = conn.query_string().as_bytes();
+        fields::from_encoded(query).map(Self).map_err(|wrong| refused("bad_query", "The query", &wrong))
     }
 }
 
@@ -163,11 +163,7 @@ async fn body(conn: &mut Conn) -> Result<Bytes> {
 }
 
 fn form<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let wrong = |wrong| refused("bad_form", "The form", &wrong);
-    if std::str::from_utf8(body).is_err() {
-        return Err(wrong(Wrong { field: None, message: "it is no UTF-8".to_owned() }));
-    }
-    fields::from_pairs(form_urlencoded::parse(body)).map_err(wrong)
+    fields::from_encoded(body).map_err(|wrong| refused("bad_form", "The form", &wrong))
 }
 
 fn form_of_parts<T: DeserializeOwned>(pairs: Vec<(String, Received)>) -> Result<T> {

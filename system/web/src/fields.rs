@@ -36,6 +36,39 @@ pub(crate) fn from_pairs<'a, T: de::Deserialize<'a>>(pairs: impl Iterator<Item =
     from_given(pairs.map(|(name, value)| (name, Given::Text(value))))
 }
 
+/// The same of a query or form (`application/x-www-form-urlencoded`), if all of it is UTF-8.
+pub(crate) fn from_encoded<'a, T: de::Deserialize<'a>>(text: &'a [u8]) -> Result<T, Wrong> {
+    check_utf8(text)?;
+    from_pairs(form_urlencoded::parse(text))
+}
+
+/// What is no UTF-8 would be read as something else than was sent. Names and values end at ASCII, so that all of them
+/// are UTF-8 if the whole is.
+fn check_utf8(text: &[u8]) -> Result<(), Wrong> {
+    let is_utf8 = |text: &[u8]| std::str::from_utf8(&percent_decoded(text)).is_ok();
+    if is_utf8(text) {
+        return Ok(());
+    }
+    let wrong = text.split(|byte| *byte == b'&').find(|pair| !is_utf8(pair)).unwrap_or_default();
+    let name = wrong.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let field = String::from_utf8(percent_decoded(name).into_owned()).ok();
+    Err(Wrong { field, message: "is no UTF-8".to_owned() })
+}
+
+/// Plus signs stay: they are ASCII, as what they stand for.
+fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = text.iter().position(|byte| *byte == b'%') else { return Cow::Borrowed(text) };
+    let mut decoded = text[..first].to_vec();
+    let mut rest = &text[first..];
+    while let [byte, after @ ..] = rest {
+        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+        let escaped = if *byte == b'%' { digit(0).zip(digit(1)) } else { None };
+        decoded.push(escaped.map_or(*byte, |(high, low)| (high * 16 + low) as u8));
+        rest = &after[if escaped.is_some() { 2 } else { 0 }..];
+    }
+    Cow::Owned(decoded)
+}
+
 /// The same, with files among the values.
 pub(crate) fn from_given<'a, T: de::Deserialize<'a>>(
     pairs: impl Iterator<Item = (Cow<'a, str>, Given<'a>)>,
@@ -273,7 +306,7 @@ mod tests {
     use super::*;
 
     fn read<'a, T: de::Deserialize<'a>>(text: &'a str) -> Result<T, String> {
-        from_pairs(form_urlencoded::parse(text.as_bytes())).map_err(|wrong| wrong.to_string())
+        from_encoded(text.as_bytes()).map_err(|wrong| wrong.to_string())
     }
 
     #[derive(Debug, PartialEq, Deserialize)]
@@ -314,5 +347,30 @@ mod tests {
         assert_eq!(read::<Search>(&"q=x&".repeat(FIELDS_MAX)).unwrap_err(), "`q`: is given more than once");
         assert_eq!(read::<Search>(&"q=x&".repeat(FIELDS_MAX + 1)).unwrap_err(), "there are more than 1000 values");
         assert_eq!(read::<u64>("a=1&b=2").unwrap_err(), "exactly one value is expected");
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_not_guessed() {
+        assert_eq!(read::<String>("q=%e2%82%AC+%zz%4%"), Ok("\u{20ac} %zz%4%".to_owned()));
+        for (text, expected) in [
+            ("q=%ff", "`q`: is no UTF-8"),
+            ("q=x&page=a%80", "`page`: is no UTF-8"),
+            ("q=%c3&%a4=1", "`q`: is no UTF-8"),
+            ("%ff=1", "is no UTF-8"),
+            ("q=%ed%a0%80", "`q`: is no UTF-8"),
+        ] {
+            assert_eq!(read::<Search>(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_refused_is_what_would_be_replaced(text in "([a=&+]|%[0-9a-fA-F]{1,2}|%e2%82%ac|%){0,12}") {
+            let parts = form_urlencoded::parse(text.as_bytes());
+            let is_replaced = parts.into_iter().any(|(name, value)| (name + &*value).contains('\u{fffd}'));
+            // a replacement that was sent is one, too
+            let is_sent = text.to_ascii_lowercase().contains("%ef%bf%bd");
+            proptest::prop_assert!(is_sent || is_replaced == check_utf8(text.as_bytes()).is_err());
+        }
     }
 }

@@ -47,7 +47,7 @@ struct Flash {
 ///
 /// As in Phoenix it lives until a response that is no redirect: what is put before a page is shown is on that
 /// page, what is put before a redirect (300 to 308) is on the page that it leads to, also by several.
-/// It stands in the session, and counts for its size.
+/// It stands in the session, and counts for its size; it has no other limits, and no options.
 ///
 /// # Errors
 /// 500 if the session was not fetched before.

@@ -3,17 +3,20 @@
 use http::header;
 use simurgh_http::Body;
 
+use crate::multipart::early_text;
 use crate::{BODY_LEN_MAX, Conn, Result};
 
-/// The first value of a field of a form (`application/x-www-form-urlencoded`); none of another body.
+/// The first value of a field of a form (`application/x-www-form-urlencoded`, `multipart/form-data`); none of another
+/// body.
 ///
-/// The body is read as a whole, [`BODY_LEN_MAX`] bytes at most, and put back.
+/// A form of the first kind is read as a whole, [`BODY_LEN_MAX`] bytes at most; of one with files its beginning is, as
+/// the limit `form_early_len_max` says. It is put back.
 ///
 /// # Errors
 /// What the body's reading fails with: 413, 408, 400.
 pub(crate) async fn form_field(conn: &mut Conn, name: &str) -> Result<Option<String>> {
     if !is_form(conn) {
-        return Ok(None);
+        return early_text(conn, name).await;
     }
     let Some(body) = conn.take_body() else { return Ok(None) };
     let bytes = body.collect(BODY_LEN_MAX).await?;

@@ -47,6 +47,12 @@ pub async fn secure_headers(conn: &mut Conn) -> Result {
 /// | `x-permitted-cross-domain-policies` | `none` |
 /// | `content-security-policy` | own scripts, styles, forms and frames only, those in the page with its [nonce](Conn::csp_nonce); images also as `data:`; no plugins |
 ///
+/// | option | default | |
+/// | --- | --- | --- |
+/// | [`content_security_policy`](Self::content_security_policy) | as above | another policy, with `{nonce}` where the nonce stands; none if it is empty |
+/// | [`header`](Self::header) | as above | one more header, or another value of one |
+/// | [`without`](Self::without) | | one header less |
+///
 /// ```
 /// use simurgh_web::SecureHeaders;
 ///
@@ -56,7 +62,7 @@ pub async fn secure_headers(conn: &mut Conn) -> Result {
 ///     .without("x-permitted-cross-domain-policies");
 /// ```
 ///
-/// It does not fail. Source: CSP level 3, OWASP's secure headers.
+/// It does not fail, and has no limits. Source: CSP level 3, OWASP's secure headers.
 #[derive(Debug, Clone)]
 pub struct SecureHeaders {
     headers: Vec<(HeaderName, HeaderValue)>,

@@ -1,22 +1,112 @@
 //! The web layer: one [`Conn`] for each request, [`Plug`]s that work on it, an [`Endpoint`] that
 //! answers with what they made of it.
 //!
-//! ```
-//! use simurgh_web::{Conn, Endpoint, Result, test};
+//! # A first service in five minutes
 //!
-//! async fn hello(conn: &mut Conn) -> Result {
-//!     conn.text("Welcome to MiniWeb!");
-//!     Ok(())
+//! Handlers are functions. What they take besides the conn is made from the request ([`Extract`]), what they return
+//! becomes the answer ([`Respond`]). [`router!`] says which answers what, and through which plugs the way leads there.
+//!
+//! ```
+//! use serde::Deserialize;
+//! use simurgh_http::{Options, Server};
+//! use simurgh_runtime as runtime;
+//! use simurgh_web::{Conn, Endpoint, Json, Path, RequestLog, StatusCode, pages, router};
+//!
+//! async fn home(_: &mut Conn) -> &'static str {
+//!     "Welcome!\n"
+//! }
+//!
+//! async fn hello(_: &mut Conn, Path(name): Path<String>) -> String {
+//!     format!("Hello, {name}!\n")
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct User {
+//!     name: String,
+//! }
+//!
+//! async fn create(conn: &mut Conn, Json(user): Json<User>) -> String {
+//!     conn.put_status(StatusCode::CREATED);
+//!     format!("Created user: {}\n", user.name)
+//! }
+//!
+//! /// A plug of our own.
+//! async fn no_store(conn: &mut Conn) {
+//!     conn.put_header("cache-control", "no-store");
+//! }
+//!
+//! router! {
+//!     pipeline api { no_store; }
+//!
+//!     scope "/" through api {
+//!         get "/" => home;
+//!         get "/hello/:name" => hello;
+//!         post "/users" => create;
+//!     }
+//! }
+//!
+//! type Error = Box<dyn std::error::Error + Send + Sync>;
+//!
+//! fn main() -> Result<(), Error> {
+//!     runtime::run("shop", async {
+//!         let endpoint = Endpoint::new(router())
+//!             .log(RequestLog::new()) // a line for each request
+//!             .pages(pages::Development::new()); // in production `pages::Production`
+//!         let addr = "127.0.0.1:4000";
+//!         # let addr = "127.0.0.1:0";
+//!         let server = Server::start(addr.parse()?, Options::default(), endpoint).await?;
+//!         runtime::out!("Server running at http://{}", server.local_addr());
+//!         runtime::ready();
+//!         # let at = |path: &str| format!("http://{}{path}", server.local_addr());
+//!         # let page = simurgh_http::client::get(&at("/hello/world")).await?;
+//!         # assert_eq!(page.into_body().collect(100).await?, "Hello, world!\n");
+//!         # assert_eq!(simurgh_http::client::get(&at("/users")).await?.status(), 405);
+//!         # let lost = simurgh_http::client::get(&at("/hallo/world")).await?.into_body().collect(1 << 20).await?;
+//!         # assert!(lost.starts_with(b"# 404 Not Found: no route takes GET /hallo/world"), "{lost:?}");
+//!         # let json = http::Request::post("/users").header("content-type", "application/json");
+//!         # let mut client = simurgh_http::client::Connection::connect(server.local_addr()).await?;
+//!         # let wrong = client.send(json.body(r#"{"name": 7}"#.into())?).await?.into_body().collect(1 << 20).await?;
+//!         # let says = "# 422 Unprocessable Entity: The JSON is wrong: `name`: invalid type: integer `7`, expected a string";
+//!         # assert!(wrong.starts_with(says.as_bytes()), "{wrong:?}");
+//!         # return Ok(());
+//!         runtime::signal::shutdown()?.await;
+//!         server.drain().await; // answers what is under way
+//!         Ok(())
+//!     })
+//! }
+//! ```
+//!
+//! ```text
+//! $ curl localhost:4000/hello/world
+//! Hello, world!
+//! $ curl localhost:4000/users --json '{"name": "Alice"}'
+//! Created user: Alice
+//! $ curl localhost:4000/users --json '{"name": 7}'
+//! # 422 Unprocessable Entity: The JSON is wrong: `name`: invalid type: integer `7`, expected a string ..
+//! $ curl localhost:4000/hallo/world
+//! # 404 Not Found: no route takes GET /hallo/world ..
+//! ```
+//!
+//! The last two answers are for you: they go on with the way of the request, the routes, the log. A client elsewhere
+//! hears one line. A browser gets a page.
+//!
+//! What an endpoint answers is tested without a server:
+//!
+//! ```
+//! use simurgh_web::{Conn, Endpoint, test};
+//!
+//! async fn home(conn: &mut Conn) {
+//!     conn.text("Welcome!\n");
 //! }
 //!
 //! # simurgh_runtime::run("doc", async {
-//! let endpoint = Endpoint::new(hello);
-//! let response = test::get(&endpoint, "/").await;
+//! let response = test::get(&Endpoint::new(home), "/").await;
 //! assert_eq!(response.status(), 200);
+//! assert_eq!(test::text(response).await, "Welcome!\n");
 //! # });
 //! ```
 //!
-//! How the parts meet:
+//! # The way of a request
 //!
 //! ```text
 //!   request ──> Endpoint ──> its plugs, in order ──> router ──> pipeline, in order ──> handler
@@ -24,16 +114,40 @@
 //!   response <── Endpoint <── their before_send, in reverse <── before_send, in reverse <──┘
 //! ```
 //!
+//! A plug that halts the conn, or fails, sends it back from where it is; whoever let it in, and nobody
+//! else, sees it on its way out.
+//!
+//! # The plugs
+//!
+//! Each says on its page what it is for, with an example, its options and their defaults, what it refuses, and what it
+//! bounds. All limits stand in one table with their defaults, [`Limits`](simurgh_config::Limits).
+//!
+//! | plug | what it does | what it refuses |
+//! | --- | --- | --- |
+//! | [`request_id`], [`RequestId`] | names the request, in its answer and in logs | nothing |
+//! | [`TrustedProxies`] | address, scheme and host of the client, as a proxy says | nothing |
+//! | [`ForceSsl`] | sends http to https, and says so to browsers (HSTS) | no host: 400 |
+//! | [`Compress`] | answers in gzip | nothing |
+//! | [`Inflate`] | request bodies in gzip | bombs: 413; what is no gzip: 400; other codings: 415 |
+//! | [`Static`] | files, of a directory or of the program | paths that lead elsewhere: 400 |
+//! | [`Cors`] | which foreign pages may read answers | preflights of others: 403 |
+//! | [`CheckOrigin`] | which foreign pages may change something | others: 403 |
+//! | [`method_override`] | PUT, PATCH and DELETE from forms | what is wrong with the body |
+//! | [`MultipartLimits`] | what forms with files may bring | more: 413, 431 |
+//! | [`Sessions`], [`fetch_session`] | what is remembered of a browser | a store that fails: 503 |
+//! | [`fetch_flash`] | messages for the next page | nothing |
+//! | [`protect_from_forgery`], [`ProtectFromForgery`] | that forms are of our pages | others: 403 |
+//! | [`secure_headers`], [`SecureHeaders`] | headers that make browsers careful | nothing |
+//! | [`accepts()`], [`Accepts`] | in which format to answer | what there is not: 406 |
+//! | [`BasicAuth`] | a name and a password | others: 401 |
+//! | [`tower()`] | a service of the tower ecosystem as a plug; an endpoint is one, too | as that does |
+//!
 //! | what a service wants besides | |
 //! | --- | --- |
 //! | answers to errors | [`pages`]: text, JSON or HTML as the client accepts; in development all that is known |
 //! | a line in the log for each request, and telemetry | [`Endpoint::log`], [`RequestLog`] |
 //! | the way of a request with times | [`Endpoint::traced`], [`Trace`] |
-//! | services of the tower ecosystem | [`tower()`]; an endpoint is one, too |
 //! | what is never shown | [`Filter`] |
-//!
-//! A plug that halts the conn, or fails, sends it back from where it is; whoever let it in, and nobody
-//! else, sees it on its way out.
 //!
 //! What browsers need is made of plugs, in this order:
 //!

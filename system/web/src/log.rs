@@ -31,6 +31,12 @@ use crate::{Conn, Error, Filter};
 /// # });
 /// ```
 ///
+/// | option | default | |
+/// | --- | --- | --- |
+/// | [`filter`](Self::filter) | [`Filter`]'s | names whose values are not shown |
+/// | [`level`](Self::level) | by status | how important a line is |
+/// | [`except`](Self::except) | none | a path without a line, unless the server fails |
+///
 /// By default the level is `info`, for a status from 400 `warn` and from 500 `error`. A failure says its
 /// `code`, and what was behind it as `error`; the client hears nothing of the latter. A request whose
 /// client goes away before its answer is ready has a line too, with `gone=true` and no status. The

@@ -24,10 +24,13 @@ use crate::{Conn, Result};
 /// ```
 ///
 /// It is an endpoint's plug: the router must see the method. Any other value, and the field in a request that is
-/// no POST or in the query, changes nothing. The form is left for the handler to read. No options.
+/// no POST or in the query, changes nothing. The form is left for the handler to read. In a form with files
+/// (`multipart/form-data`) the field stands before the files, in the first 64 KiB of the body (limit
+/// `form_early_len_max`). No options.
 ///
 /// # Errors
-/// Those of reading the body, 413 for one above [`BODY_LEN_MAX`](crate::BODY_LEN_MAX) say.
+/// Those of reading the body, 413 for one above [`BODY_LEN_MAX`](crate::BODY_LEN_MAX) say, which is its limit for forms
+/// without files.
 pub async fn method_override(conn: &mut Conn) -> Result {
     if conn.method() != Method::POST {
         return Ok(());

@@ -1,18 +1,22 @@
 //! Bodies of several parts: forms with files (RFC 7578).
 
+mod early;
 mod form;
 mod head;
 mod limits;
 mod parser;
+mod sweep;
 mod upload;
 mod wrong;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode, header};
 use simurgh_http::Body;
+use simurgh_runtime::planted;
 
 use crate::negotiate::disposition;
 use crate::{Conn, Error, Extract, Result};
+pub(crate) use early::early_text;
 pub(crate) use form::{UPLOAD, with_files};
 use head::Head;
 pub use limits::MultipartLimits;
@@ -186,7 +190,7 @@ impl Part<'_> {
     pub async fn bytes(&mut self, limit: usize) -> Result<Bytes> {
         let mut all = BytesMut::new();
         while let Some(chunk) = self.chunk().await? {
-            if all.len() + chunk.len() > limit {
+            if all.len() + chunk.len() > limit && !planted!("web.part-text-unbounded") {
                 return Err(refused(&Wrong::TextLen(limit)));
             }
             all.extend_from_slice(&chunk);
@@ -251,7 +255,7 @@ pub(crate) async fn whole(conn: &mut Conn) -> Result<(Vec<(String, Received)>, V
         let name = part.name().to_owned();
         let Some(file_name) = part.file_name() else {
             let text = part.text_within(room).await?;
-            room -= text.len();
+            room = room.saturating_sub(text.len());
             fields.push((name, Received::Text(text)));
             continue;
         };

@@ -3,7 +3,6 @@
 //! Parsers of header fields. They read at most what the server let through as a head, in one pass, and
 //! what they cannot read counts as not said.
 
-pub(crate) mod date;
 pub(crate) mod disposition;
 pub(crate) mod encoding;
 pub(crate) mod etag;
@@ -11,6 +10,7 @@ pub(crate) mod media;
 pub(crate) mod range;
 
 use http::{HeaderMap, HeaderValue, header};
+pub(crate) use simurgh_http::date;
 
 /// Says that the response depends on a field of the request.
 pub(crate) fn vary(headers: &mut HeaderMap, field: &'static str) {

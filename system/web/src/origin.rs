@@ -44,7 +44,7 @@ use crate::{Conn, Error, Plug, Result};
 /// | --- | --- |
 /// | another origin, `null`, or several | 403 `origin_not_allowed` |
 ///
-/// Source: RFC 6454, 7; RFC 6455, 10.2.
+/// Limits: those of a request's head. Source: RFC 6454, 7; RFC 6455, 10.2.
 #[derive(Debug, Clone)]
 pub struct CheckOrigin {
     allows_same_host: bool,

@@ -44,7 +44,7 @@ pub async fn request_id(conn: &mut Conn) -> Result {
 /// | [`header`](Self::header) | `x-request-id` | the header it is read from and written to |
 /// | [`always_new`](Self::always_new) | no | takes none from the request |
 ///
-/// It does not fail: an id that is not 20 to 200 letters, digits, `+`, `-`, `.`, `/`, `=` and `_` is not taken
+/// It does not fail. Limits: an id that is not 20 to 200 letters, digits, `+`, `-`, `.`, `/`, `=` and `_` is not taken
 /// over.
 #[derive(Debug, Clone)]
 pub struct RequestId {

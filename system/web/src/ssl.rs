@@ -46,7 +46,7 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 /// | --- | --- |
 /// | no host, or one that is none | 400 `bad_host` |
 ///
-/// Source: RFC 6797.
+/// Limits: those of a request's head. Source: RFC 6797.
 #[derive(Debug, Clone)]
 pub struct ForceSsl {
     max_age: Duration,

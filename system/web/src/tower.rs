@@ -51,7 +51,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// it comes, and the request's extensions with the [`Client`] among them. Its answer replaces headers of
 /// the same name. It is cloned for each request, and called when it is ready; a layer that limits how
 /// many run at once makes the request wait there. An error of the service is a 500, of which the client
-/// hears nothing.
+/// hears nothing. No options, and no limits but those of the service.
 pub fn tower<S>(service: S) -> Tower<S> {
     Tower { service: Mutex::new(service) }
 }

@@ -2,7 +2,7 @@
 
 use http::{Method, header};
 use serde::Deserialize;
-use simurgh_web::{Body, Conn, Endpoint, Form, Json, Params, Path, router, test};
+use simurgh_web::{Body, Conn, Endpoint, Form, Json, Params, Path, Query, router, test};
 
 #[derive(Deserialize)]
 struct User {
@@ -26,8 +26,13 @@ async fn show(_: &mut Conn, Path((year, title)): Path<(u16, String)>) -> String 
     format!("{title} of {year}")
 }
 
+async fn search(_: &mut Conn, Query(user): Query<User>) -> String {
+    format!("{} {:?}", user.name, user.age)
+}
+
 router! {
     get "/:year/:title" => show;
+    get "/search" => search;
     post "/form" => by_form;
     post "/json" => by_json;
     post "/either" => by_either;
@@ -74,14 +79,25 @@ fn a_client_hears_what_is_wrong() {
     assert_eq!(post("/json", JSON, vec![b' '; simurgh_web::BODY_LEN_MAX + 1]).0, 413);
 }
 
+fn get(target: &'static str) -> (u16, String) {
+    simurgh_runtime::run("test", async move {
+        let response = test::get(&Endpoint::new(router()), target).await;
+        (response.status().as_u16(), test::text(response).await)
+    })
+}
+
 #[test]
 fn a_path_that_is_no_such_thing_is_not_found() {
-    let get = |target: &'static str| {
-        simurgh_runtime::run("test", async move {
-            let response = test::get(&Endpoint::new(router()), target).await;
-            (response.status().as_u16(), test::text(response).await)
-        })
-    };
     assert_eq!(get("/1984/Emil"), (200, "Emil of 1984".into()));
     assert_eq!(get("/x/Emil").0, 404);
+}
+
+#[test]
+fn what_is_no_utf8_is_refused_wherever_it_stands() {
+    assert_eq!(get("/search?name=J%C3%BCrgen"), (200, "J\u{fc}rgen None".into()));
+    assert_eq!(get("/search?name=%ff"), (400, "400 The query is wrong: `name`: is no UTF-8".into()));
+    assert_eq!(get("/search?name=x&other=%c3%28").0, 400);
+    assert_eq!(get("/1984/%ff").0, 400);
+    assert_eq!(post("/form", FORM, "name=%ff"), (400, "400 The form is wrong: `name`: is no UTF-8".into()));
+    assert_eq!(post("/either", FORM, "name=x&%ff").0, 400);
 }

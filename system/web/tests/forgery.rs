@@ -12,6 +12,8 @@ use support::Browser;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
+const PARTS: (&str, &str) = ("content-type", "multipart/form-data; boundary=B");
+
 #[derive(Deserialize)]
 struct Note {
     text: String,
@@ -83,6 +85,21 @@ fn a_token_lets_a_form_in_and_the_handler_reads_the_form() {
             (vec![FORM, ("sec-fetch-site", "cross-site")], format!("text=hi&_csrf_token={token}")),
         ] {
             assert_eq!(post(&headers, body.clone()).await, refused, "{headers:?} {body}");
+        }
+        // a form with files has them too, before the files
+        let part =
+            |head: &str, value: &str| format!("--B\r\ncontent-disposition: form-data; name={head}\r\n\r\n{value}\r\n");
+        let (token_part, text) = (part("_csrf_token", &token), part("text", "hi"));
+        let file = part("file; filename=a", &"x".repeat(100_000));
+        for (body, expected) in [
+            (format!("{token_part}{file}{text}--B--"), saved("POST")),
+            (format!("{text}{}{token_part}{file}--B--", part("_method", "patch")), saved("PATCH")),
+            (format!("{text}{file}{token_part}--B--"), refused.clone()),
+            (format!("{text}{}--B--", part("_csrf_token; filename=a", &token)), refused.clone()),
+            (format!("{text}{file}--B--"), refused.clone()),
+        ] {
+            let start = body[..80].to_owned();
+            assert_eq!(post(&[PARTS], body).await, expected, "{start}");
         }
         let (status, text) = post(&[FORM], format!("text=hi&_method=put&_csrf_token={token}")).await;
         assert_eq!((status, text), saved("PUT"));

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 
 use http::{Method, header};
 use serde::Deserialize;
-use simurgh_runtime::fs;
+use simurgh_runtime::fs::{self, File, OpenOptions};
+use simurgh_runtime::{DurationExt, Node, sleep, spawn};
+use simurgh_sim::{Exit, Kill, Outcome, Sim};
 use simurgh_web::{
     Body, BodyError, Conn, Endpoint, Form, Json, Multipart, MultipartLimits, Result, Upload, router, test,
 };
@@ -173,6 +175,75 @@ async fn a_client_that_goes_away_leaves_nothing(_sim: simurgh_sim::Sim) {
     assert!(late.is_err());
     simurgh_runtime::sleep(std::time::Duration::from_secs(1)).await;
     assert!(names().is_empty(), "{:?}", names());
+}
+
+/// A server that has a file of an upload, and is killed; and the one after it.
+async fn after_a_kill(says_so: bool) -> Result<(), String> {
+    let check = |expected: usize| {
+        let left = names();
+        if left.len() == expected { Ok(()) } else { Err(format!("there should be {expected} files: {left:?}")) }
+    };
+    let never_ends = || {
+        Body::stream(|mut chunks| async move {
+            chunks.send(part("name=photo; filename=a", &"x".repeat(100_000)) + "--x\r\n").await?;
+            std::future::pending().await
+        })
+    };
+    if Node::current().incarnation() == 0 {
+        post("/photo", never_ends()).await;
+        return Err("the form has no end".to_owned());
+    }
+    check(1)?;
+    fs::write(format!("{DIRECTORY}/simurgh-upload-notes"), "mine").await.unwrap();
+    if says_so {
+        assert_eq!(limits().sweep().await.unwrap(), 1);
+        check(1)?;
+    }
+    let holds = spawn(post("/photo", never_ends()));
+    sleep(1.secs()).await;
+    check(2)?; // the notes, and the one that is held
+    assert_eq!(limits().sweep().await.unwrap(), 0);
+    check(2)?;
+    holds.abort();
+    sleep(1.secs()).await;
+    check(1)
+}
+
+#[simurgh_sim::test(seeds = 10)]
+async fn what_a_killed_process_left_is_removed(sim: Sim) -> Outcome {
+    for says_so in [false, true] {
+        let node = sim.node(if says_so { "says so" } else { "does not" }, move || after_a_kill(says_so));
+        sleep(2.secs()).await;
+        sim.kill(&node, Kill::Crash);
+        node.restart();
+        match node.ended().await {
+            Exit::Finished => {}
+            other => return Err(format!("{other:?}").into()),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)] // a test of real locks
+fn a_file_that_is_held_is_not_swept_and_a_link_is_none() {
+    simurgh_runtime::run("test", async {
+        let folder = std::env::temp_dir().join(format!("simurgh-sweep-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let named = |digit: &str| folder.join(format!("simurgh-upload-{}", digit.repeat(32)));
+        fs::write(named("a"), "left").await.unwrap();
+        fs::write(named("b"), "held").await.unwrap();
+        std::os::unix::fs::symlink(named("b"), named("c")).unwrap();
+        let held = File::open(named("b"), &OpenOptions::reading()).unwrap();
+        assert!(held.try_lock().unwrap());
+        let limits = MultipartLimits { directory: Some(folder.clone()), ..MultipartLimits::default() };
+        assert_eq!(limits.sweep().await.unwrap(), 1);
+        assert_eq!(fs::read_dir(&folder).unwrap().len(), 2);
+        held.unlock().unwrap();
+        assert_eq!(limits.sweep().await.unwrap(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(limits.sweep().await.unwrap(), 0, "a directory that is missing is empty");
+    });
 }
 
 #[simurgh_sim::test(seeds = 5)]

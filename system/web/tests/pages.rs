@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use http::{Method, StatusCode, header};
 use simurgh_web::pages::{Development, Format, Production};
-use simurgh_web::{Body, Client, Conn, Endpoint, Error, Extract, Filter, Json, Plug, Result, router, test};
+use simurgh_web::{
+    Body, Client, Conn, Endpoint, Error, Extract, Filter, Json, Keys, Plug, Result, Sessions, fetch_session, router,
+    test,
+};
 
 mod shop {
     use simurgh_web::{Conn, Error, Result};
@@ -189,6 +192,31 @@ fn development_shows_no_secrets_in_any_form() {
         let mine = Development::new().filter(Filter::default().hide("iban"));
         let text = test::text(test::get(&Endpoint::new(router()).pages(mine), "/orders/7?IBAN=DE99").await).await;
         assert!(!text.contains("DE99"), "{text}");
+    });
+}
+
+#[test]
+fn development_shows_the_names_in_a_session_that_was_fetched() {
+    const SECRET: &str = concat!("s3", "cr3t"); // the page shows these lines
+    async fn fails(conn: &mut Conn) -> Result {
+        conn.session_mut().put("user_id", SECRET)?.put("cart", [SECRET])?;
+        Err(Error::internal("mail server said no"))
+    }
+    run(async {
+        let sessions = || Sessions::cookie(Keys::random());
+        let endpoint = Endpoint::new((sessions(), fetch_session, fails)).pages(Development::new());
+        for accept in ["*/*", HTML.1, JSON.1] {
+            let text = test::text(test::send(&endpoint, request(Method::GET, "/", &[("accept", accept)])).await).await;
+            assert!(!text.contains(SECRET), "{accept}: {text}");
+            for shown in ["user_id", "cart"] {
+                assert!(text.contains(shown), "{shown}: {text}");
+            }
+            assert!(text.contains("Session") || text.contains("\"session\""), "{text}");
+        }
+        // where none was fetched there is nothing to show
+        let endpoint = Endpoint::new((sessions(), router())).pages(Development::new());
+        let text = test::text(test::get(&endpoint, "/orders/7").await).await;
+        assert!(!text.contains("# Session"), "{text}");
     });
 }
 

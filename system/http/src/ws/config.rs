@@ -19,7 +19,8 @@ pub struct Config {
     /// known. Default: 16 MiB.
     pub message_len_max: usize,
     /// How many times its size a message may inflate to, once it is beyond
-    /// [`INFLATE_FREE`](Self::INFLATE_FREE) bytes; at the bound 1009. Deflate itself ends at 1032. Default: 200.
+    /// [`INFLATE_FREE`](Self::INFLATE_FREE) bytes; at the bound 1009. Judged at its end, and with each kilobyte that
+    /// comes of it, wherever reads and fragments cut it. Deflate itself ends at 1032. Default: 200.
     pub inflate_ratio_max: u32,
     /// Pongs that may wait for a peer who does not read; one ping more is refused with 1008. Default: 128.
     pub pongs_pending_max: u16,

@@ -231,11 +231,15 @@ impl Decoder {
         let direction = self.deflate.expect("compressed frames were negotiated");
         let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(direction)));
         let before = self.body.len();
-        match piece {
-            Some(piece) => inflater.push(piece, &mut self.body, config)?,
-            None => inflater.finish(&mut self.body, config)?,
+        let inflated = match piece {
+            Some(piece) => inflater.push(piece, &mut self.body, config),
+            None => inflater.finish(&mut self.body, config),
+        };
+        // What came before a failure is looked at too: which of two is said must not depend on where the piece ends.
+        if kind.is_text {
+            self.utf8.push(&self.body[before..])?;
         }
-        if kind.is_text { Ok(self.utf8.push(&self.body[before..])?) } else { Ok(()) }
+        inflated
     }
 
     #[inline]

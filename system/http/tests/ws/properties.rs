@@ -76,6 +76,63 @@ proptest! {
     }
 
     #[test]
+    fn what_inflates_too_much_does_so_at_every_split(
+        runs in prop::collection::vec((0..60_000usize, 0..700usize, any::<u64>()), 1..8),
+        ratio in prop_oneof![5..60u32, 150..400u32],
+        len_max in prop_oneof![50_000..150_000usize, Just(16 << 20)],
+        bad_at in prop::option::weighted(0.3, any::<prop::sample::Index>()),
+        opcode in prop_oneof![Just(TEXT), Just(BINARY)],
+        frame_cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        piece in 1..3_000usize,
+    ) {
+        // zeros, which shrink a lot, and text of noise, which does not
+        let mut plain = Vec::new();
+        for (zeros, noise, seed) in runs {
+            plain.resize(plain.len() + zeros, 0);
+            let mut state = seed;
+            plain.extend((0..noise).map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 57) as u8 & 0x7f
+            }));
+        }
+        if let (Some(at), true) = (bad_at, !plain.is_empty()) {
+            let at = at.index(plain.len());
+            plain[at] = 0xff;
+        }
+        let params = Some(DeflateParams {
+            server_no_context_takeover: true,
+            client_no_context_takeover: true,
+            server_max_window_bits: 15,
+            client_max_window_bits: 15,
+        });
+        let mut from = Codec::server(Config { deflate_threshold: 0, ..Config::default() }.shared(), params);
+        from.binary(&plain).unwrap();
+        let frame = sent(&mut from);
+        let header = match frame[1] { 126 => 4, 127 => 10, _ => 2 };
+        let payload = &frame[header..];
+
+        let config = || Config { inflate_ratio_max: ratio, message_len_max: len_max, ..Config::default() }.shared();
+        let whole = masked(FIN | RSV1 | opcode, payload, [1, 2, 3, 4]);
+        let want = feed(&mut Codec::server(config(), params), [&whole[..]]);
+        let got = feed(&mut Codec::server(config(), params), whole.chunks(piece));
+        prop_assert!(got == want, "in pieces of {}: {:?}, and whole {:?}", piece, got.last(), want.last());
+
+        let mut cuts: Vec<usize> = frame_cuts.iter().map(|cut| cut.index(payload.len() + 1)).collect();
+        cuts.extend([0, payload.len()]);
+        cuts.sort_unstable();
+        let last = cuts.len() - 2;
+        let fragments = cuts.windows(2).enumerate().map(|(at, ends)| {
+            let first = if at == 0 { RSV1 | opcode } else { 0 } | if at == last { FIN } else { 0 };
+            masked(first, &payload[ends[0]..ends[1]], [at as u8; 4])
+        });
+        let stream: Vec<u8> = fragments.flatten().collect();
+        let got = feed(&mut Codec::server(config(), params), stream.chunks(piece));
+        prop_assert!(got == want, "in fragments {:?}: {:?}, and whole {:?}", cuts, got.last(), want.last());
+        let is_too_much = plain.len() > (payload.len() * ratio as usize).max(Config::INFLATE_FREE).min(len_max);
+        prop_assert!(!is_too_much || want[0].is_err());
+    }
+
+    #[test]
     fn text_is_what_the_standard_library_says(bytes in prop::collection::vec(any::<u8>(), 0..12), good in "\\PC{0,100}", piece in 1..20usize) {
         let bytes = [good.as_bytes(), &bytes].concat();
         let stream = client(TEXT, &bytes);

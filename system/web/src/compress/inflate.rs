@@ -32,9 +32,13 @@ use crate::{Conn, Error, Plug, Result};
 /// | [`ratio_max`](Self::ratio_max) | 200; 64 KiB are free | the same |
 ///
 /// It is decoded while it is read, 16 KiB ahead at most, and a bomb is noticed before more than that beyond
-/// the bound was made. One that is no gzip, has more than 64 members or ends too early, fails with 400 `body_malformed` where it is
-/// read; another coding, or several, with 415 `unsupported_coding` and `accept-encoding: gzip` (RFC 9110,
-/// 12.5.3). What comes after it sees neither coding nor length.
+/// the bound was made. What comes after it sees neither coding nor length.
+///
+/// | failure | answer |
+/// | --- | --- |
+/// | another coding, or several | 415 `unsupported_coding` with `accept-encoding: gzip` (RFC 9110, 12.5.3) |
+/// | no gzip, more than 64 members, an end that is too early | reading fails, 400 `body_malformed` |
+/// | more than the bounds | reading fails, 413 `body_too_large` |
 #[derive(Debug, Clone)]
 pub struct Inflate {
     len_max: u64,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header;
 use simurgh_runtime::fs;
 
-use super::deliver::{Content, deliver, file_name, version_of};
+use super::deliver::{Content, deliver, file_name, is_wanted, version_of};
 use crate::negotiate::{disposition, media};
 use crate::{Conn, ETag, Error, Result, Version};
 
@@ -82,12 +82,13 @@ impl Conn {
     pub async fn send_file(&mut self, path: impl Into<PathBuf>) -> Result {
         let path = path.into();
         let media = media::by_name(&file_name(&path));
+        let is_wanted = is_wanted(self);
         let opened = simurgh_runtime::blocking(move || {
             let found = fs::resolve(&path)?;
             if !found.is_file {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "it is no ordinary file"));
             }
-            Ok((Content::open(&found)?, version_of(&found)))
+            Ok((Content::open(&found, is_wanted)?, version_of(&found)))
         });
         let (content, version) = opened.await.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::not_found().because(error),

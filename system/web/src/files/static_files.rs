@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use simurgh_runtime::fs;
 
-use super::deliver::{Content, deliver, version_of};
+use super::deliver::{Content, deliver, is_wanted, version_of};
 use crate::negotiate::{encoding, media, vary};
 use crate::{Conn, ETag, Error, Plug, Result, Version};
 
@@ -44,7 +44,8 @@ use crate::{Conn, ETag, Error, Plug, Result, Version};
 ///
 /// An answer has an entity tag and a date, answers conditions and ranges as [`Conn::send_file`] does, and
 /// halts the conn. Directories are not listed and have no index. A directory is looked at anew for each
-/// request, so that a changed file is served at once.
+/// request, so that a changed file is served at once. Limits: of a file 64 KiB are in memory at once, of which one
+/// that is no longer is sent without a second look at the disk.
 ///
 /// | request | answer |
 /// | --- | --- |
@@ -211,7 +212,7 @@ impl Static {
     }
 
     /// The first of these that is there.
-    async fn find(&self, names: Vec<(String, Option<&'static str>)>) -> Result<Option<Found>> {
+    async fn find(&self, names: Vec<(String, Option<&'static str>)>, is_wanted: bool) -> Result<Option<Found>> {
         match &self.source {
             Source::Embedded(files) => Ok(names.into_iter().find_map(|(name, coding)| {
                 let (bytes, version) = files.get(&name)?;
@@ -219,7 +220,7 @@ impl Static {
             })),
             Source::Directory(directory) => {
                 let directory = Arc::clone(directory);
-                let found = simurgh_runtime::blocking(move || in_directory(&directory, names));
+                let found = simurgh_runtime::blocking(move || in_directory(&directory, names, is_wanted));
                 found.await.map_err(Error::internal)
             }
         }
@@ -234,7 +235,8 @@ impl Static {
 impl Plug for Static {
     async fn call(&self, conn: &mut Conn) -> Result {
         let Some(path) = self.path(conn)? else { return Ok(()) };
-        let Some(found) = self.find(self.names(conn.request_headers(), &path)).await? else { return Ok(()) };
+        let names = self.names(conn.request_headers(), &path);
+        let Some(found) = self.find(names, is_wanted(conn)).await? else { return Ok(()) };
         conn.halt();
         let is_digested = is_digested(&path) || conn.query_string().split('&').any(|pair| pair == "vsn=d");
         let cache_control = if is_digested { &self.cache_control_for_digested } else { &self.cache_control };
@@ -261,14 +263,18 @@ impl Plug for Static {
 }
 
 /// The first of these that is an ordinary file inside of the directory. Blocks.
-fn in_directory(directory: &PathBuf, names: Vec<(String, Option<&'static str>)>) -> io::Result<Option<Found>> {
+fn in_directory(
+    directory: &PathBuf,
+    names: Vec<(String, Option<&'static str>)>,
+    is_wanted: bool,
+) -> io::Result<Option<Found>> {
     let Some(root) = there(fs::resolve(directory))? else { return Ok(None) };
     for (name, coding) in names {
         let Some(found) = there(fs::resolve(root.path.join(name)))? else { continue };
         if !found.is_file || !found.path.starts_with(&root.path) {
             continue;
         }
-        if let Some(content) = there(Content::open(&found))? {
+        if let Some(content) = there(Content::open(&found, is_wanted))? {
             return Ok(Some(Found { content, version: version_of(&found), coding }));
         }
     }

@@ -2,19 +2,36 @@
 
 use simurgh_config::Limits;
 
+use super::sweep;
 use crate::{Conn, Plug, Result};
 
 /// The bounds of multipart bodies. As a plug it sets them for what comes after it.
 ///
 /// ```
-/// use simurgh_web::MultipartLimits;
+/// use simurgh_web::{Conn, Endpoint, Multipart, MultipartLimits, Result, router, test};
 ///
-/// let photos = MultipartLimits { file_len_max: 20 << 20, body_len_max: 100 << 20, ..MultipartLimits::default() };
-/// # let _ = photos;
+/// async fn upload(_: &mut Conn, mut parts: Multipart) -> Result<&'static str> {
+///     while let Some(mut part) = parts.next_part().await? {
+///         part.save().await?;
+///     }
+///     Ok("thank you")
+/// }
+///
+/// router! { post "/" => upload; }
+///
+/// # simurgh_runtime::run("doc", async {
+/// let small = MultipartLimits { file_len_max: 4, ..MultipartLimits::default() };
+/// let endpoint = Endpoint::new((small, router()));
+/// let body = "--x\r\ncontent-disposition: form-data; name=a; filename=a\r\n\r\nhello\r\n--x--\r\n";
+/// let mut request = test::request(http::Method::POST, "/", body);
+/// request.headers_mut().insert("content-type", "multipart/form-data; boundary=x".parse().unwrap());
+/// assert_eq!(test::send(&endpoint, request).await.status(), 413);
+/// # });
 /// ```
 ///
-/// The defaults are rows of the table of limits (`multipart_*`). A server may bound bodies more strictly
-/// (`http_body_len_max`).
+/// The options are its fields; their defaults are rows of the table of limits (`multipart_*`). A server may bound
+/// bodies more strictly (`http_body_len_max`). It refuses nothing itself: what is beyond a bound is refused where the
+/// body is read, as [`Multipart`](super::Multipart) says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultipartLimits {
     /// Parts: 128.
@@ -46,6 +63,31 @@ impl Default for MultipartLimits {
             body_len_max: limits.multipart_body_len_max.0,
             directory: None,
         }
+    }
+}
+
+impl MultipartLimits {
+    /// Removes the files that killed processes have left in the directory; how many they were. For the start of an
+    /// application: without it they are removed before the first upload is saved there.
+    ///
+    /// ```
+    /// use simurgh_web::MultipartLimits;
+    ///
+    /// # simurgh_runtime::run("doc", async {
+    /// # let folder = std::env::temp_dir().join(format!("simurgh-doc-{}", std::process::id()));
+    /// let limits = MultipartLimits { directory: Some(folder), ..MultipartLimits::default() };
+    /// assert_eq!(limits.sweep().await?, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// Files whose process lives are left alone, also those of another server on this machine, and of another user.
+    ///
+    /// # Errors
+    /// If the directory cannot be read. One that is missing is empty.
+    pub async fn sweep(&self) -> std::io::Result<usize> {
+        let directory = sweep::directory(self.directory.clone());
+        simurgh_runtime::blocking(move || sweep::sweep(&directory)).await
     }
 }
 

@@ -5,14 +5,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use simurgh_runtime::fs::{self, File, OpenOptions};
-use simurgh_runtime::{Node, env, random};
+use simurgh_runtime::{Node, random};
 
+use super::sweep::{self, PREFIX};
 use crate::negotiate::disposition;
+
+/// Names that are tried for a file: each but the last was swept before it was locked.
+const TRIES: usize = 8;
 
 /// A file that a client sent. It is on disk, readable for this user only, under a name that nobody can
 /// guess, until this is dropped.
 ///
-/// A process that is killed leaves its files behind, named `simurgh-upload-*`.
+/// A process that is killed leaves its files behind. They are removed by the next that saves an upload in the same
+/// directory, before its first, or when it says so at its start: [`MultipartLimits::sweep`](super::MultipartLimits::sweep).
+/// Files of processes that live are left alone: each holds a lock on its own.
 pub struct Upload {
     pub(super) file_name: Option<String>,
     pub(super) content_type: Option<String>,
@@ -76,28 +82,39 @@ impl fmt::Debug for Upload {
 /// A file that vanishes.
 pub(super) struct Temporary {
     path: PathBuf,
+    /// Open as long as it is ours: the lock says so to those who sweep.
+    file: File,
     is_kept: bool,
 }
 
 impl Temporary {
     /// Makes one. Blocks.
     pub(super) fn create(directory: Option<PathBuf>) -> io::Result<(Self, File)> {
-        let directory = directory.unwrap_or_else(|| env::var("TMPDIR").unwrap_or_else(|| "/tmp".to_owned()).into());
-        let path = directory.join(format!("simurgh-upload-{:016x}{:016x}", random::u64(), random::u64()));
-        let options = OpenOptions { write: true, create_new: true, private: true, ..OpenOptions::default() };
-        let file = match File::open(&path, &options) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(&directory)?;
-                File::open(&path, &options)?
+        let directory = sweep::directory(directory);
+        sweep::before_the_first(&directory);
+        for _ in 0..TRIES {
+            let path = directory.join(format!("{PREFIX}{:016x}{:016x}", random::u64(), random::u64()));
+            let options = OpenOptions { write: true, create_new: true, private: true, ..OpenOptions::default() };
+            let file = match File::open(&path, &options) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(&directory)?;
+                    File::open(&path, &options)?
+                }
+                opened => opened?,
+            };
+            // Who sweeps may have seen it before it was locked; then it is gone, or will be. A file system without locks
+            // is not swept.
+            let is_ours = file.try_lock().unwrap_or(true) && fs::metadata(&path).is_ok();
+            if is_ours {
+                return Ok((Self { path, file: file.clone(), is_kept: false }, file));
             }
-            opened => opened?,
-        };
-        Ok((Self { path, is_kept: false }, file))
+        }
+        Err(io::Error::other("the directory of uploads is swept again and again"))
     }
 
     /// Moves it, with its content on the disk. Blocks.
     fn keep(mut self, to: &Path) -> io::Result<()> {
-        File::open(&self.path, &OpenOptions { write: true, ..OpenOptions::default() })?.sync_all()?;
+        self.file.sync_all()?;
         fs::rename(&self.path, to)?;
         self.is_kept = true;
         Ok(())
@@ -109,9 +126,12 @@ impl Drop for Temporary {
         if self.is_kept {
             return;
         }
-        let path = std::mem::take(&mut self.path);
+        let (path, file) = (std::mem::take(&mut self.path), self.file.clone());
         // Whoever drops it may be on its way out, so there is nobody to tell if it is gone already.
-        let remove = move || drop(fs::remove_file(path));
+        let remove = move || {
+            drop(fs::remove_file(path));
+            drop(file);
+        };
         if Node::try_current().is_some_and(|node| !node.is_dead()) {
             drop(simurgh_runtime::blocking(remove));
         } else {

@@ -47,16 +47,17 @@ const LOG_LINES: usize = 60;
 /// ```
 ///
 /// A browser gets a page, what accepts JSON gets JSON, and all others (`curl`) get Markdown: the error
-/// and its causes, the lines of the source where it was made or where it panicked, the request, the way
-/// that it went with times, the routes if none was found, the processes of the node and the last lines of
-/// its log. The page has a button that copies the Markdown.
+/// and its causes, the lines of the source where it was made or where it panicked, the request, what the
+/// names in its session are if that was fetched, the way that it went with times, the routes if none was
+/// found, the processes of the node and the last lines of its log. The page has a button that copies the
+/// Markdown.
 ///
 /// | option | meaning | default |
 /// | --- | --- | --- |
 /// | [`filter`](Self::filter) | names whose values are not shown | [`Filter`]'s |
 /// | [`source_root`](Self::source_root) | a folder in which sources are looked for, and in those above it | those of cargo and of the shell |
 /// | [`editor`](Self::editor) | places are links that open an editor | what `SIMURGH_EDITOR` says |
-/// | [`section`](Self::section) | more rows, made by the application: the session's keys, the user | none |
+/// | [`section`](Self::section) | more rows, made by the application: the user, say | none |
 /// | [`any_peer`](Self::any_peer) | strangers see it too | loopback only |
 ///
 /// By default only a client on this machine sees it: its address is loopback's, the host that it asked for

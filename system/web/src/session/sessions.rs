@@ -77,6 +77,9 @@ const TRIED_MAX: usize = 4;
 /// | more than [`COOKIE_LEN_MAX`] in a cookie, [`SESSION_LEN_MAX`] in a store | 500 `session_too_large` |
 /// | the store fails | 503 `session_store` |
 ///
+/// Limits: of several cookies of its name four are tried, as a neighbour's that shares the domain may come too; what a
+/// store keeps is that store's to bound ([`MemoryStore`](crate::MemoryStore)).
+///
 /// # Panics
 /// The options, when they cannot be: a name that is none, a path without a slash.
 #[derive(Debug)]
@@ -137,7 +140,22 @@ pub(super) struct Loaded {
 
 /// Fetches the session, from the cookie or the store, as the [`Sessions`] of the endpoint say.
 ///
-/// Afterwards there is [`Conn::session`]. A second time it does nothing.
+/// ```
+/// use simurgh_web::{Conn, Endpoint, Keys, Sessions, fetch_session, test};
+///
+/// async fn who(conn: &mut Conn) {
+///     let user = conn.session().get::<String>("user");
+///     conn.text(user.unwrap_or_else(|| "nobody".to_owned()));
+/// }
+///
+/// # simurgh_runtime::run("doc", async {
+/// let endpoint = Endpoint::new((Sessions::cookie(Keys::random()), fetch_session, who));
+/// assert_eq!(test::text(test::get(&endpoint, "/").await).await, "nobody");
+/// # });
+/// ```
+///
+/// Afterwards there is [`Conn::session`]. A second time it does nothing. Its options and limits are those of
+/// [`Sessions`].
 ///
 /// # Errors
 /// 500 if there are no [`Sessions`] before it, 503 `session_store` if the store fails.

@@ -9,6 +9,10 @@ use super::{Direction, TAIL, ZLIB_BITS_MIN};
 /// What is allocated for the first bytes of a message, at least.
 const FIRST_LEN: usize = 256;
 
+/// Compressed bytes of a message after which it is judged how much came of them, and at its end: not where reads or
+/// frames happen to cut it, so that each message is judged by its bytes alone.
+const JUDGED_EVERY: usize = 1 << 10;
+
 /// The receiving side of a connection.
 ///
 /// It grows its output step by step and stops *at* the bound: no more than that is ever allocated, and whether
@@ -30,21 +34,35 @@ impl Inflater {
 
     /// Inflates the next piece of a message, behind what `out` holds of it.
     pub(crate) fn push(&mut self, piece: &[u8], out: &mut Vec<u8>, config: &Config) -> Result<(), ProtocolError> {
-        self.taken = self.taken.saturating_add(piece.len());
-        self.run(piece, out, config)
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let until = JUDGED_EVERY - self.taken % JUDGED_EVERY;
+            let (now, later) = rest.split_at(until.min(rest.len()));
+            let bound = bound(self.taken + until, config);
+            self.taken += now.len();
+            self.run(now, out, bound)?;
+            rest = later;
+        }
+        Ok(())
     }
 
     /// Ends a message.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>, config: &Config) -> Result<(), ProtocolError> {
+        let (len_max, too_much) = bound(std::mem::take(&mut self.taken), config);
+        if out.len() > len_max {
+            return Err(too_much);
+        }
         // A message of no bytes, or one that ended with a final block (RFC 7692, 7.2.3.4), has no block open that
         // the tail would close.
-        let result = if self.is_fresh { Ok(()) } else { self.run(&TAIL, out, config) };
-        self.taken = 0;
-        result
+        if self.is_fresh { Ok(()) } else { self.run(&TAIL, out, (len_max, too_much)) }
     }
 
-    fn run(&mut self, mut input: &[u8], out: &mut Vec<u8>, config: &Config) -> Result<(), ProtocolError> {
-        let (len_max, too_much) = self.bound(config);
+    fn run(
+        &mut self,
+        mut input: &[u8],
+        out: &mut Vec<u8>,
+        (len_max, too_much): (usize, ProtocolError),
+    ) -> Result<(), ProtocolError> {
         loop {
             let taken_before = self.zlib.total_in();
             let is_full = out.len() >= len_max;
@@ -81,15 +99,15 @@ impl Inflater {
             }
         }
     }
+}
 
-    /// How long the message may become by what has come of it, and what it is if it becomes longer.
-    fn bound(&self, config: &Config) -> (usize, ProtocolError) {
-        let by_ratio = self.taken.saturating_mul(config.inflate_ratio_max as usize).max(Config::INFLATE_FREE);
-        if by_ratio < config.message_len_max {
-            (by_ratio, ProtocolError::InflatesTooMuch { ratio_max: config.inflate_ratio_max })
-        } else {
-            (config.message_len_max, ProtocolError::MessageTooBig { len_max: config.message_len_max })
-        }
+/// How long a message may become by so many compressed bytes, and what it is if it becomes longer.
+fn bound(taken: usize, config: &Config) -> (usize, ProtocolError) {
+    let by_ratio = taken.saturating_mul(config.inflate_ratio_max as usize).max(Config::INFLATE_FREE);
+    if by_ratio < config.message_len_max {
+        (by_ratio, ProtocolError::InflatesTooMuch { ratio_max: config.inflate_ratio_max })
+    } else {
+        (config.message_len_max, ProtocolError::MessageTooBig { len_max: config.message_len_max })
     }
 }
 
@@ -119,6 +137,6 @@ mod tests {
         }
         let (error, allocated) = explode(100, &Config::default());
         assert_eq!(error, ProtocolError::InflatesTooMuch { ratio_max: 200 });
-        assert!(allocated <= Config::INFLATE_FREE + 100 * 200, "{allocated} bytes");
+        assert!(allocated <= JUDGED_EVERY * 200, "{allocated} bytes");
     }
 }

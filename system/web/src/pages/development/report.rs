@@ -12,7 +12,7 @@ use simurgh_telemetry::logs;
 
 use super::source::{Excerpt, Place};
 use super::{Development, nearest};
-use crate::{Conn, Error, FILTERED, Filter, Route, Trace};
+use crate::{Conn, Error, FILTERED, Filter, Route, Session, Trace};
 
 /// Lines of the process tree that are shown.
 const PROCESS_LINES_MAX: usize = 60;
@@ -166,6 +166,7 @@ fn sections(pages: &Development, conn: &Conn) -> Vec<Section> {
         Section { title: "Query parameters", rows: query.map(hidden).collect() },
         Section { title: "Headers", rows: headers(filter, conn) },
         Section { title: "Cookies", rows: cookies(conn) },
+        Section { title: "Session", rows: session(conn) },
     ];
     for (title, rows) in &pages.sections {
         let rows = rows(conn).into_iter().map(|(name, value)| hidden((name.into(), value.into())));
@@ -218,6 +219,12 @@ fn cookies(conn: &Conn) -> Vec<(String, String)> {
     let values = conn.request_headers().get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let names = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.split('=').next()).map(str::trim);
     names.filter(|name| !name.is_empty()).map(|name| (name.to_owned(), FILTERED.to_owned())).collect()
+}
+
+/// Names only, if it was fetched: what is in it is the user's.
+fn session(conn: &Conn) -> Vec<(String, String)> {
+    let names = conn.try_session().into_iter().flat_map(Session::keys);
+    names.map(|name| (cut(name), FILTERED.to_owned())).collect()
 }
 
 fn cut(value: &str) -> String {

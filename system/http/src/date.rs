@@ -1,10 +1,18 @@
 //! Dates of HTTP (RFC 9110, 5.6.7), as seconds since 1970.
+//!
+//! ```
+//! use simurgh_http::date;
+//!
+//! let moment = date::parse("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+//! assert_eq!(moment, 784_111_777);
+//! assert_eq!(date::format(moment), "Sun, 06 Nov 1994 08:49:37 GMT");
+//! ```
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// As IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(crate) fn format(at_s: i64) -> String {
+pub fn format(at_s: i64) -> String {
     let (days, second) = (at_s.div_euclid(86_400), at_s.rem_euclid(86_400));
     let (year, month, day) = civil(days);
     let (weekday, month) = (DAYS[days.rem_euclid(7) as usize], MONTHS[month - 1]);
@@ -13,7 +21,7 @@ pub(crate) fn format(at_s: i64) -> String {
 }
 
 /// Reads each of the three forms that a recipient has to know. The name of the weekday is not looked at.
-pub(crate) fn parse(text: &str) -> Option<i64> {
+pub fn parse(text: &str) -> Option<i64> {
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).take(7).collect();
     match words[..] {
         // Sun, 06 Nov 1994 08:49:37 GMT
@@ -92,8 +100,15 @@ mod tests {
         assert_eq!(format(at), "Sun, 06 Nov 1994 08:49:37 GMT");
         let forms = ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"];
         assert_eq!(forms.map(parse), [Some(at); 3]);
-        assert_eq!(format(0), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(format(951_782_400), "Tue, 29 Feb 2000 00:00:00 GMT");
+        for (at, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        ] {
+            assert_eq!(format(at), text);
+        }
     }
 
     #[test]
