@@ -33,6 +33,14 @@
 //! | [`HttpNothingAfterGone`] `http.nothing_after_gone` | `http.ignores-gone` |
 //! | [`HttpMemoryBounded`] `http.memory_bounded` | `http.head-unbounded`, `http.chunks-unbounded`, `web.part-head-unbounded`, `web.part-text-unbounded` |
 //! | [`WsCloseLosesNothing`] `ws.close_loses_nothing` | `ws.close-race` |
+//! | [`PresenceConverges`] `presence.converges` | `presence.removal-forgets-tag`, `presence.removal-without-tick`, `presence.old-version-kept`, `presence.down-unnoticed`, `presence.end-unnoticed`, `presence.resurrects` |
+//! | [`PresenceOneDiff`] `presence.one_diff_per_change` | `presence.leave-told-twice` |
+//! | [`PresenceStaleBounded`] `presence.stale_bounded` | `presence.waits-two-ticks` |
+//! | [`PresenceDiffsReplay`] `presence.diffs_replay` | `presence.update-without-leave` |
+//! | [`PubsubNoLoss`] `pubsub.no_loss_while_connected` | `pubsub.topic-taken-away`, `pubsub.place-not-asked`, `pubsub.panic-stops`, `pubsub.from-forgotten`, `pubsub.drop-unsaid`, `pubsub.recv-holds-on` |
+//! | [`PubsubNoDuplicate`] `pubsub.no_duplicate` | `pubsub.panic-starts-over` |
+//! | [`PubsubFifo`] `pubsub.fifo_per_sender` | `pubsub.outbox-overtakes` |
+//! | [`PubsubOutboxBounded`] `pubsub.outbox_bounded` | `pubsub.outbox-off-by-one` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
 #![forbid(unsafe_code)]
@@ -56,6 +64,13 @@ mod mailbox_bounded;
 mod mailbox_fifo;
 mod monitor_down_once;
 mod no_bystander_hurt;
+mod presence_converges;
+mod presence_one_diff;
+mod presence_stale;
+mod pubsub_fifo;
+mod pubsub_no_duplicate;
+mod pubsub_no_loss;
+mod pubsub_outbox_bounded;
 mod registry_one_owner;
 mod serves_again;
 mod session_kept;
@@ -86,6 +101,13 @@ pub use mailbox_bounded::MailboxBounded;
 pub use mailbox_fifo::MailboxFifoPerSender;
 pub use monitor_down_once::MonitorDownOnce;
 pub use no_bystander_hurt::NoBystanderHurt;
+pub use presence_converges::PresenceConverges;
+pub use presence_one_diff::{PresenceDiffsReplay, PresenceOneDiff};
+pub use presence_stale::PresenceStaleBounded;
+pub use pubsub_fifo::PubsubFifo;
+pub use pubsub_no_duplicate::PubsubNoDuplicate;
+pub use pubsub_no_loss::PubsubNoLoss;
+pub use pubsub_outbox_bounded::PubsubOutboxBounded;
 pub use registry_one_owner::RegistryOneOwner;
 pub use serves_again::ServesAgain;
 pub use session_kept::SessionKept;

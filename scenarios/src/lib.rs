@@ -7,6 +7,8 @@ mod determinism;
 pub mod echo;
 pub mod http;
 pub mod otp;
+pub mod presence;
+pub mod pubsub;
 pub mod sessions;
 mod stuck;
 
@@ -15,6 +17,6 @@ use simurgh_sim::Registry;
 /// All simulations.
 pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
-    let registry = sessions::register(registry);
+    let registry = presence::register(sessions::register(pubsub::register(registry)));
     stuck::register(determinism::register(registry))
 }

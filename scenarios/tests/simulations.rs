@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use scenarios::bank::Entry;
-use scenarios::{echo, http, otp, registry, sessions};
+use scenarios::{echo, http, otp, presence, pubsub, registry, sessions};
 use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
 fn simulation(name: &str) -> Simulation {
@@ -82,9 +82,68 @@ async fn otp_dynamic(sim: Sim) -> Outcome {
     otp::dynamic::dynamic(sim).await
 }
 
+#[simurgh_sim::test(seeds = 100)]
+async fn pubsub_outboxes(sim: Sim) -> Outcome {
+    pubsub::outboxes::outboxes(sim).await
+}
+
+#[simurgh_sim::test(seeds = 50)]
+async fn pubsub_churn(sim: Sim) -> Outcome {
+    pubsub::churn::churn(sim).await
+}
+
+#[test]
+fn each_planted_bug_of_publish_subscribe_is_found() {
+    for (name, bug, invariant) in [
+        ("pubsub/outboxes", "pubsub.outbox-off-by-one", "pubsub.outbox_bounded"),
+        ("pubsub/outboxes", "pubsub.outbox-overtakes", "pubsub.fifo_per_sender"),
+        ("pubsub/outboxes", "pubsub.drop-unsaid", "pubsub.no_loss_while_connected"),
+        ("pubsub/outboxes", "pubsub.recv-holds-on", "pubsub.no_loss_while_connected"),
+        ("pubsub/churn", "pubsub.topic-taken-away", "pubsub.no_loss_while_connected"),
+        ("pubsub/churn", "pubsub.place-not-asked", "pubsub.no_loss_while_connected"),
+        ("pubsub/churn", "pubsub.panic-stops", "pubsub.no_loss_while_connected"),
+        ("pubsub/churn", "pubsub.from-forgotten", "pubsub.no_loss_while_connected"),
+        ("pubsub/churn", "pubsub.panic-starts-over", "pubsub.no_duplicate"),
+    ] {
+        let simulation = simulation(name);
+        let found = find(&simulation, bug, simulation.own_profile(), 0..300);
+        assert_eq!(found.as_ref().map(Verdict::invariant), Some(invariant), "{name}, {bug}: {found:?}");
+    }
+    let simulation = simulation("pubsub/outboxes");
+    let found = find(&simulation, "pubsub.replace-loses-latest", simulation.own_profile(), 0..300);
+    assert!(found.is_some(), "a message that is not the latest of its key goes unseen");
+}
+
 #[simurgh_sim::test(seeds = 200)]
 async fn web_sessions(sim: Sim) -> Outcome {
     sessions::sessions(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn presence_replicas(sim: Sim) -> Outcome {
+    presence::replicas(sim).await
+}
+
+#[test]
+fn each_planted_bug_of_presence_is_found() {
+    let staleness = simulation("presence/staleness");
+    let found = find(&staleness, "presence.waits-two-ticks", staleness.own_profile(), 0..100);
+    assert_eq!(found.as_ref().map(Verdict::invariant), Some("presence.stale_bounded"), "{found:?}");
+    assert_eq!(run_once(&RunConfig::new(0, staleness.own_profile().clone()), staleness.body()).failure, None);
+    let simulation = simulation("presence/replicas");
+    for (bug, invariant) in [
+        ("presence.removal-forgets-tag", "presence.converges"),
+        ("presence.removal-without-tick", "presence.converges"),
+        ("presence.old-version-kept", "presence.converges"),
+        ("presence.resurrects", "presence.converges"),
+        ("presence.down-unnoticed", "presence.converges"),
+        ("presence.end-unnoticed", "presence.converges"),
+        ("presence.leave-told-twice", "presence.one_diff_per_change"),
+        ("presence.update-without-leave", "presence.diffs_replay"),
+    ] {
+        let found = find(&simulation, bug, simulation.own_profile(), 0..1_000);
+        assert_eq!(found.as_ref().map(Verdict::invariant), Some(invariant), "{bug}: {found:?}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn register(registry: Registry) -> Registry {
 }
 
 /// Every schedule, no faults of machines.
-fn schedules() -> Profile {
+pub(crate) fn schedules() -> Profile {
     Profile::nasty().without_faults()
 }
 
@@ -52,7 +52,7 @@ fn watch_tree(sim: Sim) {
 }
 
 /// Runs a program on one node, to its end.
-async fn on_a_node<F, T>(sim: Sim, program: impl Fn() -> F + 'static) -> Outcome
+pub(crate) async fn on_a_node<F, T>(sim: Sim, program: impl Fn() -> F + 'static) -> Outcome
 where
     F: Future<Output = T> + Send + 'static,
     T: Ended + 'static,
@@ -66,7 +66,7 @@ where
 }
 
 /// Nothing is left of what a program started.
-fn nothing_left() -> Result<(), String> {
+pub(crate) fn nothing_left() -> Result<(), String> {
     match otp::list().as_slice() {
         [] => Ok(()),
         left => Err(format!("{} processes are left, the first is {} ({})", left.len(), left[0].pid, left[0].label)),

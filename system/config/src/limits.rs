@@ -161,6 +161,126 @@ limits! {
     /// Time that a WebSocket waits for its peer's close frame and for the connection's end.
     ws_close_timeout: Duration = Duration::from_secs(5), "time",
         at "`recv` fails with `TimedOut`, or the connection is closed", by "http: `ws::Options::close_timeout`";
+    /// Topics with subscribers of one publish/subscribe system on one node.
+    pubsub_topics_max: usize = 1_000_000, "topics",
+        at "subscribing to one more fails with `TooManyTopics`", by "pubsub: `Limits::topics_max`";
+    /// Subscribers of one topic on one node.
+    pubsub_subscribers_max: usize = 100_000, "subscribers",
+        at "subscribing one more fails with `TooManySubscribers`", by "pubsub: `Limits::subscribers_max`";
+    /// Name of a topic.
+    pubsub_topic_len_max: ByteSize = ByteSize::kib(1), "bytes",
+        at "subscribing and broadcasting fail with `TopicTooLong`", by "pubsub: `Limits::topic_len_max`";
+    /// Name of an event that is broadcast.
+    pubsub_event_len_max: ByteSize = ByteSize::kib(1), "bytes",
+        at "broadcasting fails with `EventTooLong`", by "pubsub: `Limits::event_len_max`";
+    /// Messages that wait for one subscription.
+    pubsub_outbox_max: usize = 1_024, "messages",
+        at "the oldest is dropped, unless the policy is to close", by "pubsub: `Options::capacity`";
+    /// Dispatchers of one publish/subscribe system.
+    pubsub_dispatchers_max: usize = 64, "dispatchers",
+        at "adding one more fails with `TooMany`", by "pubsub: `DISPATCHERS_MAX`";
+    /// Named publish/subscribe systems of one node.
+    pubsub_names_max: usize = 64, "names",
+        at "`register` fails with `TooMany`", by "pubsub: `NAMES_MAX`";
+    /// Forms of one message that are remembered.
+    pubsub_encodings_max: usize = 8, "forms",
+        at "further ones are made anew each time", by "pubsub: `ENCODINGS_MAX`";
+    /// Topics that one socket has joined.
+    channels_max: usize = 100, "channels",
+        at "a join is answered with \"too many channels joined\"", by "channels: `SocketOptions::channels_max`";
+    /// Bytes of a channel's topic.
+    channels_topic_len_max: ByteSize = ByteSize::kib(1), "bytes",
+        at "the socket is closed with 1011", by "channels: `TOPIC_LEN_MAX`";
+    /// Bytes of a message's `ref` or `join_ref`, as JSON.
+    channels_ref_len_max: ByteSize = ByteSize(256), "bytes",
+        at "the socket is closed with 1011", by "channels: `REF_LEN_MAX`";
+    /// Time that a channel's client says nothing.
+    channels_timeout: Duration = Duration::from_mins(1), "time",
+        at "the socket is closed with 1002", by "channels: `SocketOptions::timeout`";
+    /// Bytes of one frame of a channel's client.
+    channels_frame_len_max: ByteSize = ByteSize(10_000_000), "bytes",
+        at "the socket is closed with 1009", by "channels: `SocketOptions::frame_len_max`";
+    /// Bytes of one message of a channel's client, in all its frames.
+    channels_message_len_max: ByteSize = ByteSize(8_000_000), "bytes",
+        at "the socket is closed with 1009", by "channels: `SocketOptions::message_len_max`";
+    /// Time that a join may take.
+    channels_join_timeout: Duration = Duration::from_secs(30), "time",
+        at "it is answered with \"join crashed\"", by "channels: `SocketOptions::join_timeout`";
+    /// Messages that wait for one channel.
+    channels_mailbox_max: usize = 256, "messages",
+        at "its client's next message waits, and what others send is dropped", by "channels: the channel's mailbox";
+    /// Frames that wait for one client.
+    channels_outbox_frames_max: usize = 4_096, "frames",
+        at "as `Overflow` says: by default the socket is closed with 1013", by "channels: `OutboxOptions::frames_max`";
+    /// Bytes that wait for one client.
+    channels_outbox_len_max: ByteSize = ByteSize::mib(8), "bytes",
+        at "as `Overflow` says: by default the socket is closed with 1013", by "channels: `OutboxOptions::bytes_max`";
+    /// Time that a long-poll waits for something.
+    channels_poll_window: Duration = Duration::from_secs(10), "time",
+        at "it is answered with 204; without a poll for half as long again the session ends", by "channels: `LongPollOptions::window`";
+    /// Age of a long-poll session's token.
+    channels_poll_token_max_age: Duration = Duration::from_hours(14 * 24), "time",
+        at "it is answered with 410, and a new session", by "channels: `LongPollOptions::token_max_age`";
+    /// Long-poll sessions of one mount at once.
+    channels_poll_sessions_max: usize = 16_384, "sessions",
+        at "one more is answered with 503", by "channels: `LongPollOptions::sessions_max`";
+    /// Bytes of one long-poll's body.
+    channels_poll_body_len_max: ByteSize = ByteSize(8_000_000), "bytes",
+        at "it is answered with 413", by "channels: `LongPollOptions::body_len_max`";
+    /// Lines of one long-poll's body.
+    channels_poll_lines_max: usize = 100, "lines",
+        at "the rest is not read", by "channels: long-poll";
+    /// Sockets that are closed at once in a drain.
+    channels_drain_batch: usize = 10_000, "sockets",
+        at "the next batch waits for the interval", by "channels: `DrainOptions::batch`";
+    /// Time between two batches of a drain.
+    channels_drain_interval: Duration = Duration::from_secs(2), "time",
+        at "the next batch is closed", by "channels: `DrainOptions::interval`";
+    /// Time of a drain of all sockets.
+    channels_drain_limit: Duration = Duration::from_secs(30), "time",
+        at "what is left is closed at once", by "channels: `DrainOptions::limit`";
+    /// Broadcasts of one topic that are kept for clients that resume it.
+    channels_resume_messages_max: usize = 256, "messages",
+        at "the oldest is forgotten, and its loss told to who asks for it", by "channels: `ResumeOptions::messages_max`";
+    /// Bytes of one topic that are kept for clients that resume it.
+    channels_resume_len_max: ByteSize = ByteSize::mib(1), "bytes",
+        at "the oldest is forgotten, and its loss told to who asks for it", by "channels: `ResumeOptions::bytes_max`";
+    /// Topics of one mount that can be resumed.
+    channels_resume_topics_max: usize = 1_024, "topics",
+        at "one more cannot be", by "channels: `ResumeOptions::topics_max`";
+    /// Time that a topic is kept when nobody who could resume it is there.
+    channels_resume_keep: Duration = Duration::from_mins(2), "time",
+        at "it makes room for others", by "channels: `ResumeOptions::keep`";
+    /// Topic or key of a presence.
+    presence_name_len_max: ByteSize = ByteSize::kib(1), "bytes",
+        at "tracking it fails with `BadName`", by "channels: `TrackerOptions::name_len_max`";
+    /// Meta of a presence as JSON, its ref included.
+    presence_meta_len_max: ByteSize = ByteSize::kib(4), "bytes",
+        at "tracking or updating it fails with `TooLong`", by "channels: `TrackerOptions::meta_len_max`";
+    /// Presences under one key of one topic.
+    presence_metas_per_key_max: usize = 100, "presences",
+        at "tracking one more on this node fails with `KeyFull`", by "channels: `TrackerOptions::metas_per_key_max`";
+    /// Presences of one node.
+    presence_entries_max: usize = 1_000_000, "presences",
+        at "tracking one more fails with `Full`, and what another node has beyond is refused", by "channels: `TrackerOptions::entries_max`";
+    /// Other replicas of presence that are known.
+    presence_replicas_max: usize = 1_024, "replicas",
+        at "a further one is not heard", by "channels: `TrackerOptions::replicas_max`";
+    /// Gaps in what is seen of one replica of presence.
+    presence_gaps_max: usize = 10_000, "gaps",
+        at "its changes are refused, and asked for again as a whole", by "channels: `TrackerOptions::gaps_max`";
+    /// Changes of one shard of presence that wait to be told.
+    presence_pending_max: usize = 100_000, "changes",
+        at "tracking and updating fail with `Overloaded`", by "channels: `PresenceOptions::pending_max`";
+    /// Changes of one topic's presence in a second.
+    presence_hot_changes_per_second: u32 = 1_000, "changes",
+        at "they are told in one diff each 100 ms", by "channels: `PresenceOptions::hot_changes_per_second`";
+    /// Time that a fetch hook of presence may take.
+    presence_fetch_timeout: Duration = Duration::from_secs(5), "time",
+        at "the state or diff is told without what it would have given", by "channels: `PresenceOptions::fetch_timeout`";
+    /// One message between replicas of presence.
+    presence_message_len_max: ByteSize = ByteSize::mib(64), "bytes",
+        at "it is not sent, and not read", by "channels: `presence::MESSAGE_LEN_MAX`";
     /// Lines of the log that a node remembers, if it is told to.
     log_recent_max: usize = 1_000, "lines",
         at "the oldest is forgotten", by "telemetry: `logs::RECENT_MAX`";

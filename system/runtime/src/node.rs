@@ -43,10 +43,12 @@ pub enum Slot {
     Isolated,
     /// `simurgh-web`: where it has looked for uploads that were left.
     Uploads,
+    /// `simurgh-pubsub`: the named publish/subscribe systems.
+    PubSubs,
 }
 
 impl Slot {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 }
 
 impl Node {

@@ -72,14 +72,17 @@
 //!
 //! The same `serve` runs under a seeded simulator in a plain `cargo test`: see the crate
 //! `simurgh-sim`, a development dependency. The modules are the floors of the house, from the
-//! machine up: [`runtime`], [`telemetry`], [`config`], [`otp`], [`net`], [`http`], [`web`].
+//! machine up: [`runtime`], [`telemetry`], [`config`], [`otp`], [`net`], [`http`], [`pubsub`], [`web`],
+//! [`channels`].
 
 #![forbid(unsafe_code)]
 
+pub use simurgh_channels as channels;
 pub use simurgh_config as config;
 pub use simurgh_http as http;
 pub use simurgh_net as net;
 pub use simurgh_otp as otp;
+pub use simurgh_pubsub as pubsub;
 pub use simurgh_runtime as runtime;
 pub use simurgh_telemetry as telemetry;
 pub use simurgh_web as web;

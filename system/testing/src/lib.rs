@@ -24,9 +24,12 @@
 //! [`Http`] is a client that keeps cookies; what it sends goes over a [`Transport`]: straight into an
 //! endpoint, or over a [`Socket`], in a plain test and in a simulation alike. A test that takes an `&Http`
 //! is the same on any transport. An assertion that fails shows the request and the response.
+//!
+//! [`channels`] has a client of channels for tests, and one that behaves as the official one does.
 
 #![forbid(unsafe_code)]
 
+pub mod channels;
 mod http;
 
 pub use http::{

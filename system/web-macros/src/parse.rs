@@ -6,7 +6,7 @@
 //!   scope    = "scope" "/path" [ "through" name | "through" "(" name { "," name } ")" ] "{" { scope | route } "}"
 //!   route    = ("get" | "post" | "put" | "patch" | "delete" | "head" | "options" | "any") "/path" "=>" handler ";"
 //!            | "resources" "/path" "=>" module [ ("only" | "except") "(" action { "," action } ")" ] ";"
-//!            | "forward" "/path" "=>" plug ";"
+//!            | ("forward" | "socket") "/path" "=>" plug ";"
 //! ```
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
@@ -146,9 +146,15 @@ impl Router {
             (_, Some((_, method))) => self.route(method, tokens, scope),
             ("scope", _) => self.scope(tokens, scope),
             ("resources", _) => self.resources(tokens, scope),
-            ("forward", _) => self.forward(tokens, scope),
+            ("forward" | "socket", _) => self.forward(tokens, scope),
             (other, _) => {
-                let words = METHODS.iter().map(|(name, _)| *name).chain(["scope", "pipeline", "resources", "forward"]);
+                let words = METHODS.iter().map(|(name, _)| *name).chain([
+                    "scope",
+                    "pipeline",
+                    "resources",
+                    "forward",
+                    "socket",
+                ]);
                 let hint = nearest(other, words).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 Err(Wrong::at(word.span(), format!("`{other}` is nothing that stands in a router{hint}")))
             }
@@ -353,6 +359,7 @@ mod tests {
             lines(r#"scope "/admin" { resources "/posts" => a::posts only (index, show); }"#),
             ["GET /admin/posts a::posts::index", "GET /admin/posts/:id a::posts::show"]
         );
+        assert_eq!(lines(r#"socket "/socket" => sockets();"#), ["* /socket forward /socket"]);
         assert_eq!(
             lines(r#"resources "/" => posts except (new, create, edit, update, delete);"#)[0],
             "GET / posts::index"

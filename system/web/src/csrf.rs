@@ -197,6 +197,11 @@ impl Conn {
         });
         masked(&secret)
     }
+
+    /// Whether this is a token of the session: for those who open sockets by themselves. Without a session it is not.
+    pub fn is_csrf_token(&self, token: &str) -> bool {
+        secret_of(self).is_some_and(|secret| is_token_of(token, &secret))
+    }
 }
 
 #[cfg(test)]

@@ -322,6 +322,7 @@ pub use simurgh_web_macros::{path as __path, router as __router};
 /// | `get "/path/:name" => handler;` | also `post`, `put`, `patch`, `delete`, `head`, `options`, `any`; `:name` is one segment, `*name` at the end the rest |
 /// | `resources "/posts" => posts;` | index, new, create, show, edit, update, delete of that module; `only (index, show)`, `except (delete)` |
 /// | `forward "/path" => plug;` | all below this path goes to this plug, which sees the rest of it |
+/// | `socket "/path" => sockets;` | the same, of what makes the sockets of `simurgh-channels` |
 ///
 /// A `GET` route answers `HEAD` too, `OPTIONS` is answered with the methods that the path takes, and any
 /// other method with 405 and the same list. Static segments come before parameters, and those before

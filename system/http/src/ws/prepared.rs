@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::deflate::{compress_fresh, fits_window};
 use super::header::{Header, Opcode};
-use super::message::Message;
+use super::message::{Message, Text};
 
 /// A message whose frame is written once, and compressed at most once, however many connections send it with
 /// [`Codec::shared`](super::Codec::shared). Cloning it clones a pointer.
@@ -51,6 +51,33 @@ impl Prepared {
     /// A binary message.
     pub fn binary(bytes: &[u8]) -> Self {
         Self::new(Opcode::Binary, bytes)
+    }
+
+    /// A text message of bytes that are UTF-8.
+    ///
+    /// # Errors
+    /// If they are not.
+    pub fn text_bytes(bytes: &[u8]) -> Result<Self, std::str::Utf8Error> {
+        match simdutf8::basic::from_utf8(bytes) {
+            Ok(_) => Ok(Self::new(Opcode::Text, bytes)),
+            Err(_) => Err(std::str::from_utf8(bytes).expect_err("both judge alike")),
+        }
+    }
+
+    /// The payload, uncompressed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.payload()
+    }
+
+    /// Whether it is text.
+    pub fn is_text(&self) -> bool {
+        self.0.opcode == Opcode::Text
+    }
+
+    /// As a message, which shares its memory.
+    pub fn message(&self) -> Message {
+        let payload = self.0.frame.slice(self.0.payload_start..);
+        if self.is_text() { Message::Text(Text::checked(payload)) } else { Message::Binary(payload) }
     }
 
     /// Bytes of the payload, uncompressed.

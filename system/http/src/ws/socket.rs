@@ -165,6 +165,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         self
     }
 
+    /// The same on another stream, made of the one that it is on.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Socket<U> {
+        Socket {
+            io: make(self.io),
+            codec: self.codec,
+            input: self.input,
+            timer: self.timer,
+            since: self.since,
+            idle_timeout: self.idle_timeout,
+            close_timeout: self.close_timeout,
+            poll_draining: None,
+            protocol: self.protocol,
+            rare: self.rare,
+            end: self.end,
+        }
+    }
+
     /// Bytes that were read with the handshake.
     pub(crate) fn push_front(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
@@ -188,6 +205,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// The stream.
     pub fn get_ref(&self) -> &T {
         &self.io
+    }
+
+    /// The stream, to ask it about its connection; what is read from it is lost to the socket.
+    pub fn get_mut(&mut self) -> &mut T {
+        &mut self.io
+    }
+
+    /// As [`flush`](Self::flush), for a future of one's own.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        self.poll_write_out(cx).map_err(Into::into)
     }
 
     /// The next message; nothing once both sides have closed, and ever after.

@@ -10,7 +10,7 @@ use simurgh::prelude::*;
 use simurgh::runtime::process::{Command, Stdio};
 use simurgh_labs::echo::lab::{self, LabOptions};
 use simurgh_labs::tree::Killed;
-use simurgh_labs::{miniweb, observer, tree};
+use simurgh_labs::{channels, miniweb, observer, tree};
 
 const HELP: &str = "\
 Runs a demonstration of one system, on real sockets, and prints what it shows with figures.
@@ -20,6 +20,7 @@ usage: lab list
        lab tree [--kill acceptor|connection] [--conns N]
        lab tree --sim [--seed N]
        lab miniweb [--port P] [--trace] [--show] [--routes]
+       lab channels [--port P]
        lab observer [--demo] [--once] [--json] [--sort mailbox|memory|handled] [--node NAME]
 
   echo   a TCP service with a process for each connection: its nine points, the memory of an idle
@@ -40,6 +41,9 @@ usage: lab list
          --trace      prints the way of each request through endpoint, router, pipeline and handler
          --show       shows the points of the web core instead, on a free port
          --routes     lists the routes instead
+
+  channels   rooms for any client of the channel protocol, at /socket, until it is told to end
+         --port P     where it listens (default 4000; 0 takes a free port)
 
   observer   the processes of a running node, live in this terminal; lab observer --help says more
 
@@ -68,6 +72,7 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
             out!("echo       a TCP service with a process for each connection");
             out!("tree       that service as a supervision tree, with a kill in the middle of it");
             out!("miniweb    a web application from the server up");
+            out!("channels   rooms for any client of the channel protocol");
             out!("observer   the processes of a running node, live in this terminal");
             Ok(ExitCode::SUCCESS)
         }
@@ -92,6 +97,12 @@ fn command(args: &[String]) -> Result<ExitCode, String> {
         }
         ("tree", rest) => tree_command(rest),
         ("miniweb", rest) => miniweb_command(rest),
+        ("channels", rest) => {
+            let flags = flags(rest, &["port"])?;
+            let port = number(&flags, "port", 4_000)?;
+            let port = port.try_into().map_err(|_| "--port: a port is a number from 0 to 65535")?;
+            Ok(runtime::exit_code(runtime::run("channels", channels::serve(port))))
+        }
         ("observer", rest) => observer::command(rest),
         ("__echo-server", [port, connections]) => {
             let (port, connections) = (port.parse().unwrap_or(0), connections.parse().unwrap_or(0));

@@ -1,7 +1,8 @@
 //! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`, `drive web`,
-//! `drive otp [--quick]`.
+//! `drive otp [--quick]`, `drive pubsub [--quick]`.
 
 mod otp;
+mod pubsub;
 mod web;
 
 use std::process::{Command, Stdio};
@@ -21,8 +22,9 @@ fn main() {
         Some("memory") => memory(),
         Some("seam") => seam(),
         Some("otp") => otp::measure(std::env::args().any(|arg| arg == "--quick")),
+        Some("pubsub") => pubsub::measure(std::env::args().any(|arg| arg == "--quick")),
         Some("web") => web::measure(),
-        _ => panic!("usage: drive echo|memory|seam|web|otp [--quick]"),
+        _ => panic!("usage: drive echo|memory|seam|web|otp|pubsub [--quick]"),
     }
 }
 
