@@ -217,6 +217,13 @@ fn a_circle_of_calls_is_named_with_both_labels() {
 }
 
 #[test]
+fn a_body_that_comes_byte_by_byte_is_ended() {
+    let simulation = simulation("http/floods");
+    let found = find(&simulation, "http.body-clock-starts-anew", simulation.own_profile(), 0..300);
+    assert!(found.is_some(), "a client that sends a byte now and then stays for ever");
+}
+
+#[test]
 fn each_planted_bug_of_processes_and_http_is_found_by_its_invariant() {
     for (name, bug, invariant) in [
         ("otp/monitors", "otp.kill-forgotten", "monitor.down_once"),

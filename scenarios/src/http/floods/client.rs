@@ -47,8 +47,7 @@ impl Step {
             0 => Self::Deaf { for_ms: stream.between(100, 8_000) },
             1 => {
                 let in_body = stream.chance(0.5);
-                let pause_ms = if in_body { stream.between(2_100, 6_000) } else { stream.between(20, 900) };
-                Self::Crowd { connections: stream.between(2, 12), pause_ms, in_body }
+                Self::Crowd { connections: stream.between(2, 12), pause_ms: stream.between(20, 900), in_body }
             }
             _ => {
                 let leaves_after = stream.chance(0.2).then(|| stream.between(1, 300_000));

@@ -44,12 +44,14 @@ const WIRE_MAX: u64 = 512 << 10;
 const FLOOD_MAX: u64 = 3 << 20;
 
 /// The planted bugs that `http/floods` must find.
-pub const PLANTED: [&str; 5] = [
+pub const PLANTED: [&str; 6] = [
     "http.head-unbounded",
     "http.chunks-unbounded",
     "web.part-head-unbounded",
     "web.part-text-unbounded",
     "http.double-response",
+    // Found by the simulation itself: a client that no clock ends.
+    "http.body-clock-starts-anew",
 ];
 
 pub(crate) fn register(registry: Registry) -> Registry {

@@ -17,6 +17,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -122,12 +123,38 @@ const STAND_IN_FIELDS: usize = 2;
 struct Driver<S: Service> {
     http: http1::Connection<Io, Adapter<S>>,
     at: Arc<At<S>>,
-    /// What is being waited for, and since when.
-    waiting: Option<(Wait, Instant)>,
+    /// What is being waited for, and how long already.
+    waiting: Option<(Wait, Clock)>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Who the timer wakes.
     timer_wakes: Option<Waker>,
     is_draining: bool,
+}
+
+/// How long something has been waited for.
+#[derive(Debug, Clone, Copy)]
+enum Clock {
+    /// Since then.
+    Runs(Instant),
+    /// So long, and now nobody waits.
+    Stopped(Duration),
+}
+
+impl Clock {
+    fn stopped(self) -> Self {
+        match self {
+            Self::Runs(since) => Self::Stopped(since.elapsed()),
+            stopped @ Self::Stopped(_) => stopped,
+        }
+    }
+
+    /// Since when, if it runs on now.
+    fn since(self) -> Instant {
+        match self {
+            Self::Runs(since) => since,
+            Self::Stopped(waited) => Instant::now() - waited,
+        }
+    }
 }
 
 /// How HTTP ends on a connection.
@@ -184,18 +211,23 @@ impl<S: Service> Driver<S> {
         let options = &self.at.options;
         let limit = match wait {
             Wait::Nothing | Wait::First => {
-                self.waiting = None;
+                // A kilobyte that comes byte by byte has its time all the same: while its handler is at work on what
+                // has come, the clock only stands still.
+                let starts_anew = planted!("http.body-clock-starts-anew");
+                let body = self.waiting.filter(|(wait, _)| matches!(wait, Wait::Body(..)) && !starts_anew);
+                self.waiting = body.map(|(wait, clock)| (wait, clock.stopped()));
                 return Poll::Pending;
             }
             Wait::Request(_) => options.keep_alive_timeout,
             Wait::Head(_) => options.head_timeout,
-            Wait::Body(_) => options.body_timeout,
+            Wait::Body(..) => options.body_timeout,
             Wait::Write(_) => options.write_timeout,
         };
         let since = match self.waiting {
-            Some((known, since)) if known == wait => since,
-            _ => self.waiting.insert((wait, Instant::now())).1,
+            Some((known, clock)) if known == wait => clock.since(),
+            _ => Instant::now(),
         };
+        self.waiting = Some((wait, Clock::Runs(since)));
         ready!(self.poll_timer(since + limit, cx));
         self.waiting = None;
         Poll::Ready(match wait {
@@ -205,7 +237,7 @@ impl<S: Service> Driver<S> {
                 self.at.wire.lock().refuse(HEAD_LATE);
                 None
             }
-            Wait::Body(_) => {
+            Wait::Body(..) => {
                 self.at.wire.lock().fail_body(Fault::TimedOut);
                 None
             }

@@ -134,8 +134,8 @@ pub(super) enum Wait {
     Request(u64),
     /// The rest of a head.
     Head(u64),
-    /// The next kilobyte of a body.
-    Body(u64),
+    /// The next kilobyte of a request's body: which request's, and which.
+    Body(u64, u64),
     /// The client to read.
     Write(u64),
 }
@@ -239,7 +239,7 @@ impl Wire {
         if self.write_blocked {
             Wait::Write(self.written)
         } else if self.framing.is_in_body() && self.body_wanted {
-            Wait::Body(self.body_len >> 10)
+            Wait::Body(self.requests, self.body_len >> 10)
         } else if self.turn.is_answering() || self.is_asked() {
             Wait::Nothing
         } else if !self.input.is_empty() {
