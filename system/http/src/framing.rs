@@ -127,6 +127,7 @@ impl Framing {
 
     fn try_step(&mut self, input: &mut BytesMut) -> Result<Step, Refusal> {
         match &mut self.state {
+            State::Head(_) if input.is_empty() => Ok(Step::Wait),
             State::Head(scan) => {
                 let empty = scan.leading_empty_lines(input)?;
                 input.advance(empty);

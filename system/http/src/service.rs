@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use crate::{Request, Response};
 
@@ -46,11 +45,9 @@ where
     }
 }
 
-/// The connection that a request came on: cheap to clone.
+/// The connection that a request came on.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
-
-struct Inner {
+pub struct Client {
     peer: SocketAddr,
     local: SocketAddr,
     number: u64,
@@ -58,7 +55,7 @@ struct Inner {
 
 impl Client {
     pub(crate) fn new(peer: SocketAddr, local: SocketAddr, number: u64) -> Self {
-        Self(Arc::new(Inner { peer, local, number }))
+        Self { peer, local, number }
     }
 
     /// A connection that there is not, for requests without a socket: to port 80 of this machine.
@@ -68,17 +65,17 @@ impl Client {
 
     /// The other end's address: the client's, or that of the proxy before us.
     pub fn peer(&self) -> SocketAddr {
-        self.0.peer
+        self.peer
     }
 
     /// Our end's address.
     pub fn local(&self) -> SocketAddr {
-        self.0.local
+        self.local
     }
 
     /// The number of the connection, counted from its listener's start.
     pub fn number(&self) -> u64 {
-        self.0.number
+        self.number
     }
 
     /// How the client reached us: `http`.
@@ -89,6 +86,6 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Client({} from {})", self.0.number, self.0.peer)
+        write!(f, "Client({} from {})", self.number, self.peer)
     }
 }

@@ -65,12 +65,19 @@ pub(crate) fn run_watched<T: Send + 'static>(
     }
 }
 
+/// Every how many tasks a worker takes one from the shared queue.
+const SHARED_QUEUE_INTERVAL: u32 = 2;
+
 /// A tokio whose threads are watched for `node`, and have names that tell them apart.
 fn tokio_for(node: &Node) -> std::io::Result<tokio::runtime::Runtime> {
     let watch = Arc::clone(Watch::of(node));
     let threads = AtomicU64::new(0);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // A worker's own queue holds 256 tasks; when more are ready at once the rest goes to the shared one, which it
+        // would look at for every 61st only: with a thousand busy connections some wait for a tenth of a second while
+        // others are served again and again. An empty shared queue costs a look at one number.
+        .global_queue_interval(SHARED_QUEUE_INTERVAL)
         .thread_name_fn(move || format!("runtime-{}", threads.fetch_add(1, Ordering::Relaxed)))
         .on_thread_start(move || watch.watch_this_thread_to_its_end())
         .build()

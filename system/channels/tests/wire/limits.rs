@@ -55,13 +55,13 @@ fn silence_of_the_client_ends_the_socket_with_1002() {
         }
         // what the server sends does not count
         let pubsub = app.pubsub.clone();
-        let _ = simurgh_runtime::spawn(async move {
+        drop(simurgh_runtime::spawn(async move {
             loop {
                 let message = simurgh_pubsub::Message::json("room:1", "tick", &serde_json::json!({})).unwrap();
                 pubsub.broadcast(message).unwrap();
                 sleep(Duration::from_millis(50)).await;
             }
-        });
+        }));
         client.expect_close(1002).await;
         assert!(since.elapsed() >= Duration::from_millis(900));
     });

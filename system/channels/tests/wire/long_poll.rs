@@ -30,7 +30,7 @@ impl Poller {
         let mut poller = Self::new(app).await;
         let first = poller.get("vsn=2.0.0").await;
         assert_eq!((&first["status"], &first["messages"]), (&json!(410), &json!([])));
-        poller.token = first["token"].as_str().unwrap().to_owned();
+        first["token"].as_str().unwrap().clone_into(&mut poller.token);
         poller
     }
 
@@ -125,10 +125,10 @@ fn a_poll_waits_for_what_comes_and_no_longer_than_its_window() {
         poller.post(JOIN).await;
         assert_eq!(poller.poll().await, [JOINED]);
         let pubsub = app.pubsub.clone();
-        let _ = simurgh_runtime::spawn(async move {
+        drop(simurgh_runtime::spawn(async move {
             simurgh_runtime::sleep(Duration::from_millis(100)).await;
             pubsub.broadcast(simurgh_pubsub::Message::json("room:1", "tick", &json!({})).unwrap()).unwrap();
-        });
+        }));
         assert_eq!(poller.poll().await, [r#"[null,null,"room:1","tick",{}]"#]);
         let nothing = poller.get("vsn=2.0.0").await;
         assert_eq!((&nothing["status"], &nothing["messages"]), (&json!(204), &json!([])));
