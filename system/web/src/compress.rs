@@ -137,8 +137,8 @@ impl Plug for Compress {
 
     async fn before_send(&self, conn: &mut Conn) -> Result {
         if !self.suits(conn) {
-            // A cache that keeps the answer has to know what an earlier one varied by.
-            if conn.status() == Some(StatusCode::NOT_MODIFIED) {
+            // A cache that keeps the answer has to know what an earlier one, or the whole, varied by.
+            if matches!(conn.status(), Some(StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT)) {
                 vary(conn.response_headers_mut(), "accept-encoding");
             }
             return Ok(());
