@@ -140,7 +140,8 @@ impl Origin {
 }
 
 impl OriginPattern {
-    fn parse(text: &str) -> Option<Self> {
+    /// An entry of a list, if this is one: `https://example.com`, `//example.com:888`, `//*.example.com`.
+    pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = match text.strip_prefix("//") {
             Some(rest) => (None, rest),
             None => text.split_once("://").map(|(scheme, rest)| (Some(scheme.to_ascii_lowercase()), rest))?,

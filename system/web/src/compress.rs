@@ -138,7 +138,12 @@ impl Plug for Compress {
     async fn before_send(&self, conn: &mut Conn) -> Result {
         if !self.suits(conn) {
             // A cache that keeps the answer has to know what an earlier one, or the whole, varied by.
-            if matches!(conn.status(), Some(StatusCode::NOT_MODIFIED | StatusCode::PARTIAL_CONTENT)) {
+            let varies = match conn.status() {
+                Some(StatusCode::NOT_MODIFIED) => true,
+                Some(StatusCode::PARTIAL_CONTENT) => self.is_text(conn.response_headers()),
+                _ => false,
+            };
+            if varies {
                 vary(conn.response_headers_mut(), "accept-encoding");
             }
             return Ok(());
