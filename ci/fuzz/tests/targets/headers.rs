@@ -64,8 +64,14 @@ async fn say_format(conn: &mut Conn) {
     conn.text(conn.format().unwrap_or("none"));
 }
 
+/// The quality of a range; 1 if it says none, or nothing that is one.
+fn quality(range: &str) -> f64 {
+    let q = range.split(';').skip(1).filter_map(|parameter| parameter.trim().strip_prefix("q=")).last();
+    q.and_then(|q| q.trim().parse().ok()).unwrap_or(1.0)
+}
+
 /// What is answered is something the header takes, with a quality that is not nothing; 406 only if it takes something
-/// else. Case and order of ranges that are not named twice do not matter.
+/// else. Case does not matter, nor does the order of ranges of different quality that are not named twice.
 #[test]
 fn accept() {
     let endpoint = Endpoint::new((accepts(["html", "json"]), say_format));
@@ -107,7 +113,11 @@ fn accept() {
         let mut names: Vec<&str> = ranges.iter().filter_map(|range| range.split(';').next()).map(str::trim).collect();
         names.sort_unstable();
         names.dedup();
-        if names.len() == ranges.len() && ranges.len() <= RANGES_MAX {
+        // Of equals the client's first counts.
+        let mut qualities: Vec<f64> = ranges.iter().map(|range| quality(range)).collect();
+        qualities.sort_by(f64::total_cmp);
+        qualities.dedup();
+        if names.len() == ranges.len() && qualities.len() == ranges.len() && ranges.len() <= RANGES_MAX {
             let turned: Vec<&str> = text.split(',').rev().collect();
             let turned = turned.join(",").parse().expect("a header");
             assert_eq!(answer(&endpoint, Method::GET, "/", ("accept", &turned)).1, found, "turned round");
