@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
 /// Interleaved pairs, after one to warm up.
 pub const PAIRS: usize = 12;
 
@@ -18,6 +20,21 @@ pub fn header(title: &str, command: &str) {
     let commit = std::env::var("BENCH_COMMIT").unwrap_or_default();
     println!("# {title}\n");
     println!("{model}, {cores} cores; {date}; commit {commit}; made by `{command}`.\n");
+}
+
+/// What a driver says to this program, line by line.
+pub fn lines() -> UnboundedReceiver<String> {
+    let (send, lines) = unbounded_channel();
+    std::thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+    });
+    lines
+}
+
+/// Runs a peer on a worker, as ours: a task on the main thread would pay a wake-up each time.
+pub fn on_tokio<T: Send + 'static>(main: impl Future<Output = T> + Send + 'static) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { tokio::spawn(main).await.expect("an end") })
 }
 
 /// A program of this workspace, pinned to one core, driven by lines.

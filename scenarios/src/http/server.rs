@@ -9,12 +9,16 @@ use super::PORT;
 
 /// The program of the server's node.
 pub(crate) async fn main() -> Result<(), String> {
-    let words = |error: &dyn std::fmt::Display| error.to_string();
-    let end = runtime::signal::shutdown().map_err(|error| words(&error))?;
     let options =
         Options { head_timeout: 1.secs(), body_timeout: 1.secs(), keep_alive_timeout: 3.secs(), ..Options::default() };
-    let addr = ([0, 0, 0, 0], PORT).into();
-    let server = Server::start(addr, options, App).await.map_err(|error| words(&error))?;
+    serve(options, App).await
+}
+
+/// Serves an application until the node is asked to end, and drains; nothing is to be left then.
+pub(super) async fn serve(options: Options, app: impl Service) -> Result<(), String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let end = runtime::signal::shutdown().map_err(|error| words(&error))?;
+    let server = Server::start(([0, 0, 0, 0], PORT).into(), options, app).await.map_err(|error| words(&error))?;
     runtime::ready();
     end.await;
     let report = server.drain().await;

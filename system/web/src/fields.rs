@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use percent_encoding::percent_decode;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor, value::SeqDeserializer};
 use serde::forward_to_deserialize_any;
 
@@ -45,28 +46,15 @@ pub(crate) fn from_encoded<'a, T: de::Deserialize<'a>>(text: &'a [u8]) -> Result
 /// What is no UTF-8 would be read as something else than was sent. Names and values end at ASCII, so that all of them
 /// are UTF-8 if the whole is.
 fn check_utf8(text: &[u8]) -> Result<(), Wrong> {
-    let is_utf8 = |text: &[u8]| std::str::from_utf8(&percent_decoded(text)).is_ok();
+    // Plus signs stay: they are ASCII, as what they stand for.
+    let is_utf8 = |text: &[u8]| percent_decode(text).decode_utf8().is_ok();
     if is_utf8(text) {
         return Ok(());
     }
     let wrong = text.split(|byte| *byte == b'&').find(|pair| !is_utf8(pair)).unwrap_or_default();
     let name = wrong.split(|byte| *byte == b'=').next().unwrap_or_default();
-    let field = String::from_utf8(percent_decoded(name).into_owned()).ok();
+    let field = percent_decode(name).decode_utf8().ok().map(Cow::into_owned);
     Err(Wrong { field, message: "is no UTF-8".to_owned() })
-}
-
-/// Plus signs stay: they are ASCII, as what they stand for.
-fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = text.iter().position(|byte| *byte == b'%') else { return Cow::Borrowed(text) };
-    let mut decoded = text[..first].to_vec();
-    let mut rest = &text[first..];
-    while let [byte, after @ ..] = rest {
-        let digit = |at: usize| after.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-        let escaped = if *byte == b'%' { digit(0).zip(digit(1)) } else { None };
-        decoded.push(escaped.map_or(*byte, |(high, low)| (high * 16 + low) as u8));
-        rest = &after[if escaped.is_some() { 2 } else { 0 }..];
-    }
-    Cow::Owned(decoded)
 }
 
 /// The same, with files among the values.

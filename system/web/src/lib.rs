@@ -208,6 +208,7 @@ mod method_override;
 mod multipart;
 mod negotiate;
 mod origin;
+mod percent;
 mod plug;
 mod proxy;
 mod request_id;

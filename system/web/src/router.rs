@@ -7,7 +7,7 @@ use matchit::InsertError;
 use simurgh_http::Body;
 use simurgh_telemetry::event;
 
-use crate::{Conn, Error, PathParams, Plug, Result};
+use crate::{Conn, Error, PathParams, Plug, Result, percent};
 
 /// A plug that [`router!`](crate::router) made.
 pub trait Router: Plug {
@@ -215,19 +215,7 @@ fn tree_paths(route: &Route) -> Vec<String> {
 /// What a segment means: percent-decoded, as UTF-8.
 fn decoded(segment: &str) -> Result<String> {
     let wrong = || Error::bad_request("bad_path", "The path has a part that is no percent-encoded UTF-8.");
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        let (high, low) = (digit(rest.next()), digit(rest.next()));
-        let (Some(high), Some(low)) = (high, low) else { return Err(wrong()) };
-        bytes.push((high * 16 + low) as u8);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong())
+    percent::decoded(segment).ok_or_else(wrong)
 }
 
 /// Appends a value as one segment of a path: all but letters, digits and `-._~` percent-encoded.

@@ -8,7 +8,6 @@
 //!
 //! A line that does not come back, or comes back wrong, ends the process: then there is no figure.
 
-use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -26,10 +25,7 @@ fn main() {
 
 async fn obey() {
     let mut held: Vec<TcpStream> = Vec::new();
-    let (send, mut lines) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line))
-    });
+    let mut lines = bench::lines();
     while let Some(line) = lines.recv().await {
         let words: Vec<&str> = line.split_whitespace().collect();
         let number = |index: usize| words.get(index).and_then(|word| word.parse::<u64>().ok()).expect("a number");

@@ -8,7 +8,6 @@
 //!
 //! An exchange that comes out otherwise than the first one ends the process: then there is no figure.
 
-use std::io::BufRead;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -29,10 +28,7 @@ fn main() {
 
 async fn obey() {
     let mut held: Vec<Client> = Vec::new();
-    let (send, mut lines) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line))
-    });
+    let mut lines = bench::lines();
     while let Some(line) = lines.recv().await {
         let words: Vec<&str> = line.split_whitespace().collect();
         let number = |index: usize| words.get(index).and_then(|word| word.parse::<u64>().ok()).expect("a number");
@@ -91,10 +87,8 @@ struct Http {
 
 impl Protocol for Http {
     async fn connected(&self, mut stream: TcpStream) -> Client {
-        let request = format!(
-            "GET {} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: web_load\r\naccept: */*\r\n\r\n",
-            self.path
-        );
+        let request =
+            format!("GET {} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: web_load\r\naccept: */*\r\n\r\n", self.path);
         stream.write_all(request.as_bytes()).await.expect("a request is written");
         let head = head(&mut stream).await;
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");

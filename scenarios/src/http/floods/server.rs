@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use simurgh::prelude::*;
 use simurgh::web::{Conn, Endpoint, Extract, Form, MultipartLimits, Plug};
-use simurgh_http::{Body, Client, Options, Request, Response, Server, Service};
+use simurgh_http::{Body, Client, Options, Request, Response, Service};
 
-use super::{
-    BODY_MAX, COLLECT_MAX, FILE_MAX, HEAD_MAX, PART_HEAD_MAX, PARTS_MAX, PIECES, PORT, TEXT_MAX, URI_MAX, WIRE_MAX,
-};
+use super::{BODY_MAX, COLLECT_MAX, FILE_MAX, HEAD_MAX, PART_HEAD_MAX, PARTS_MAX, PIECES, TEXT_MAX, URI_MAX, WIRE_MAX};
+use crate::http::server::serve;
 
 /// Connections at once; the crowds are larger.
 const CONNECTIONS_MAX: usize = 16;
@@ -18,8 +17,6 @@ const BIG: u64 = 4 * WIRE_MAX;
 
 /// The program of the server's node.
 pub(super) async fn main() -> Result<(), String> {
-    let words = |error: &dyn std::fmt::Display| error.to_string();
-    let end = runtime::signal::shutdown().map_err(|error| words(&error))?;
     let listener = simurgh::net::Options { max_connections: CONNECTIONS_MAX, ..simurgh::net::Options::default() };
     let options = Options {
         listener,
@@ -44,16 +41,7 @@ pub(super) async fn main() -> Result<(), String> {
         directory: Some("/uploads".into()),
         ..MultipartLimits::default()
     };
-    let addr = ([0, 0, 0, 0], PORT).into();
-    let app = App { forms: Endpoint::new((limits, form)) };
-    let server = Server::start(addr, options, app).await.map_err(|error| words(&error))?;
-    runtime::ready();
-    end.await;
-    let report = server.drain().await;
-    match (report.killed, server.listener().count(), server.shielded()) {
-        (0, 0, 0) => Ok(()),
-        left => Err(format!("killed, connections and handlers that are left: {left:?}")),
-    }
+    serve(options, App { forms: Endpoint::new((limits, form)) }).await
 }
 
 /// `/<what>/<number>`: the answer is the number.

@@ -11,7 +11,7 @@ use simurgh_runtime::fs;
 
 use super::deliver::{Content, deliver, is_wanted, version_of};
 use crate::negotiate::{encoding, media, vary};
-use crate::{Conn, ETag, Error, Plug, Result, Version};
+use crate::{Conn, ETag, Error, Plug, Result, Version, percent};
 
 /// Answers GET and HEAD with files, and passes all else on.
 ///
@@ -293,17 +293,7 @@ fn there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 
 /// One part of a path, decoded; none if no file can have that name, or if it leads elsewhere.
 fn part(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            bytes.push((digit()? * 16 + digit()?) as u8);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    let part = String::from_utf8(bytes).ok()?;
+    let part = percent::decoded(text)?;
     let leads_elsewhere = part == "." || part == ".." || part.contains(['/', '\\', ':']);
     (!leads_elsewhere && !part.contains(char::is_control)).then_some(part)
 }

@@ -18,6 +18,7 @@ mod raw;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use bench::on_tokio;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::yield_now;
@@ -48,12 +49,6 @@ fn main() {
         _ => panic!("{USAGE}"),
     };
     println!("{}", numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" "));
-}
-
-/// On a worker, as ours: a task on the main thread would pay a wake-up each time.
-fn on_tokio(main: impl Future<Output = Vec<f64>> + Send + 'static) -> Vec<f64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { tokio::spawn(main).await.expect("an end") })
 }
 
 /// Nanoseconds for each of `count`.

@@ -16,6 +16,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use bench::on_tokio;
 use tokio::sync::Notify;
 
 const USAGE: &str = "usage: pubsub raw|ours FIGURE COUNT";
@@ -40,12 +41,6 @@ fn main() {
         _ => panic!("{USAGE}"),
     };
     println!("{}", numbers.iter().map(f64::to_string).collect::<Vec<_>>().join(" "));
-}
-
-/// On a worker, as ours: a task on the main thread would pay a wake-up each time.
-fn on_tokio(main: impl Future<Output = Vec<f64>> + Send + 'static) -> Vec<f64> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { tokio::spawn(main).await.expect("an end") })
 }
 
 /// A subscriber has had a message.
