@@ -41,6 +41,15 @@
 //! | [`PubsubNoDuplicate`] `pubsub.no_duplicate` | `pubsub.panic-starts-over` |
 //! | [`PubsubFifo`] `pubsub.fifo_per_sender` | `pubsub.outbox-overtakes` |
 //! | [`PubsubOutboxBounded`] `pubsub.outbox_bounded` | `pubsub.outbox-off-by-one` |
+//! | [`ChannelNoLoss`] `pubsub.no_loss_while_connected`, over the wire | `channels.reply-before-subscribe` |
+//! | [`ChannelNoDuplicate`] `pubsub.no_duplicate`, over the wire | `channels.resume-one-too-many` |
+//! | [`ChannelFifo`] `pubsub.fifo_per_sender`, over the wire | `channels.outbox-overtakes` |
+//! | [`ChannelPaired`] `channel.join_leave_paired` | `channels.join-left-behind`, `channels.replace-not-awaited` |
+//! | [`ChannelNoOldIncarnation`] `channel.no_old_incarnation` | `channels.close-after-join` |
+//! | [`ChannelOutboxBounded`] `channel.outbox_bounded` | `channels.outbox-unbounded` |
+//! | [`ChannelGapReported`] `channel.gap_reported` | `channels.resume-gap-unsaid` |
+//! | [`ChannelBudgetKept`] `channel.budget_kept` | `channels.budget-ignored` |
+//! | [`ChannelDrainInBatches`] `channel.drain_in_batches` | `channels.drain-at-once` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
 #![forbid(unsafe_code)]
@@ -49,6 +58,10 @@ mod application_order;
 mod by_node;
 mod call_one_reply;
 mod caps_respected;
+mod channels_bounds;
+mod channels_lives;
+mod channels_no_loss;
+mod channels_order;
 mod count_returns;
 mod drain_leaves_none;
 mod dynamic_limit_kept;
@@ -86,6 +99,10 @@ mod ws_close_loses_nothing;
 pub use application_order::ApplicationOrder;
 pub use call_one_reply::CallOneReplyOrError;
 pub use caps_respected::CapsRespected;
+pub use channels_bounds::{ChannelBudgetKept, ChannelDrainInBatches, ChannelOutboxBounded};
+pub use channels_lives::{ChannelNoOldIncarnation, ChannelPaired};
+pub use channels_no_loss::{ChannelGapReported, ChannelNoLoss};
+pub use channels_order::{ChannelFifo, ChannelNoDuplicate};
 pub use count_returns::CountReturns;
 pub use drain_leaves_none::DrainLeavesNone;
 pub use dynamic_limit_kept::DynamicLimitKept;

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)] // allowed in `determinism`: a raw system call, which is the planted fault
 
 pub mod bank;
+pub mod channels;
 mod determinism;
 pub mod echo;
 pub mod http;
@@ -17,6 +18,7 @@ use simurgh_sim::Registry;
 /// All simulations.
 pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
+    let registry = channels::register(registry);
     let registry = presence::register(sessions::register(pubsub::register(registry)));
     stuck::register(determinism::register(registry))
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use scenarios::bank::Entry;
-use scenarios::{echo, http, otp, presence, pubsub, registry, sessions};
+use scenarios::{channels, echo, http, otp, presence, pubsub, registry, sessions};
 use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
 fn simulation(name: &str) -> Simulation {
@@ -90,6 +90,58 @@ async fn pubsub_outboxes(sim: Sim) -> Outcome {
 #[simurgh_sim::test(seeds = 50)]
 async fn pubsub_churn(sim: Sim) -> Outcome {
     pubsub::churn::churn(sim).await
+}
+
+#[simurgh_sim::test(seeds = 30)]
+async fn channels_rooms(sim: Sim) -> Outcome {
+    channels::rooms::rooms(sim).await
+}
+
+#[simurgh_sim::test(seeds = 30, profile = channels::rooms::profile())]
+async fn channels_polls(sim: Sim) -> Outcome {
+    channels::rooms::polls(sim).await
+}
+
+#[simurgh_sim::test(seeds = 20, profile = channels::deploy::profile())]
+async fn channels_deploy(sim: Sim) -> Outcome {
+    channels::deploy::deploy(sim).await
+}
+
+#[simurgh_sim::test(seeds = 30, profile = channels::slow::profile())]
+async fn channels_slow(sim: Sim) -> Outcome {
+    channels::slow::slow(sim).await
+}
+
+#[simurgh_sim::test(seeds = 30)]
+async fn channels_resume(sim: Sim) -> Outcome {
+    channels::resume::resume(sim).await
+}
+
+#[simurgh_sim::test(seeds = 30, profile = channels::flood::profile())]
+async fn channels_flood(sim: Sim) -> Outcome {
+    channels::flood::flood(sim).await
+}
+
+#[test]
+fn each_planted_bug_of_channels_is_found() {
+    for (name, bug, invariant) in [
+        ("channels/rooms", "channels.reply-before-subscribe", "pubsub.no_loss_while_connected"),
+        ("channels/rooms", "channels.outbox-overtakes", "pubsub.fifo_per_sender"),
+        ("channels/rooms", "channels.join-left-behind", "channel.join_leave_paired"),
+        ("channels/rooms", "channels.replace-not-awaited", "channel.join_leave_paired"),
+        ("channels/rooms", "channels.close-after-join", "channel.no_old_incarnation"),
+        ("channels/polls", "channels.outbox-overtakes", "pubsub.fifo_per_sender"),
+        ("channels/deploy", "channels.drain-at-once", "channel.drain_in_batches"),
+        ("channels/slow", "channels.outbox-unbounded", "channel.outbox_bounded"),
+        ("channels/slow", "channels.outbox-overtakes", "pubsub.fifo_per_sender"),
+        ("channels/resume", "channels.resume-gap-unsaid", "channel.gap_reported"),
+        ("channels/resume", "channels.resume-one-too-many", "pubsub.no_duplicate"),
+        ("channels/flood", "channels.budget-ignored", "channel.budget_kept"),
+    ] {
+        let simulation = simulation(name);
+        let found = find(&simulation, bug, simulation.own_profile(), 0..1_000);
+        assert_eq!(found.as_ref().map(Verdict::invariant), Some(invariant), "{name}, {bug}: {found:?}");
+    }
 }
 
 #[test]

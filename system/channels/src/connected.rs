@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use simurgh_pubsub::Registration;
+use simurgh_runtime::planted;
 use simurgh_telemetry::event;
 
 use crate::budget::Spent;
@@ -124,13 +125,25 @@ impl Connected {
         self.joining = Some(life.number);
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
+            let mut late = None;
             if let Some((former, channel)) = replaced {
-                channel.talk.replace().await;
-                shared.send(Frame::close(shared.vsn, former.bears(), &former.topic), Weight::Needed);
+                if !planted!("channels.replace-not-awaited") {
+                    channel.talk.replace().await;
+                }
+                let close = Frame::close(shared.vsn, former.bears(), &former.topic);
+                if planted!("channels.close-after-join") {
+                    late = Some(close);
+                } else {
+                    shared.send(close, Weight::Needed);
+                }
             }
             let limit = mount.options.join_timeout;
-            let link = Arc::new(Link { shared, life: life.clone(), resumes: AtomicBool::new(false) });
+            let link =
+                Arc::new(Link { shared: Arc::clone(&shared), life: life.clone(), resumes: AtomicBool::new(false) });
             let started = mount.channels.start(pattern, link, payload, limit).await;
+            if let Some(close) = late {
+                shared.send(close, Weight::Needed);
+            }
             Waited::Join(life, started)
         })
     }

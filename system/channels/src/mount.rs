@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use simurgh_otp::Pid;
 use simurgh_pubsub::PubSub;
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::{Instant, sleep};
+use simurgh_runtime::{Instant, planted, sleep};
 use simurgh_telemetry::event;
 use simurgh_web::{Body, Conn, Error, Plug, Result, fetch_session};
 use slab::Slab;
@@ -109,6 +109,8 @@ pub struct SocketCounts {
     pub replaced: u64,
     /// Sockets that were closed because they read too slowly.
     pub overflowed: u64,
+    /// The most frames that have waited for one client.
+    pub high_water: u64,
 }
 
 impl<U: UserSocket> Sockets<U> {
@@ -143,6 +145,7 @@ impl<U: UserSocket> Sockets<U> {
             dropped: counters.dropped.load(Ordering::Relaxed),
             replaced: counters.replaced.load(Ordering::Relaxed),
             overflowed: counters.overflowed.load(Ordering::Relaxed),
+            high_water: counters.high_water.load(Ordering::Relaxed),
         }
     }
 
@@ -220,7 +223,7 @@ impl Mount {
         simurgh_otp::spawn("channels drainer", async move {
             let deadline = Instant::now() + drain.limit;
             for (at, batch) in sockets.chunks(drain.batch.max(1)).enumerate() {
-                if at > 0 && Instant::now() + drain.interval < deadline {
+                if at > 0 && !planted!("channels.drain-at-once") && Instant::now() + drain.interval < deadline {
                     sleep(drain.interval).await;
                 }
                 for shared in batch {

@@ -139,7 +139,7 @@ impl<C: Channel> Process<C> {
         let pubsub = &link.shared.mount.pubsub;
         if planted!("channels.reply-before-subscribe") {
             link.shared.send(frame.clone(), Weight::Needed);
-            simurgh_runtime::yield_now().await;
+            simurgh_runtime::sleep(Duration::from_millis(5)).await;
         }
         let subscriber: Arc<dyn Subscriber> = if C::INTERCEPT.is_empty() {
             Arc::clone(&link) as _
