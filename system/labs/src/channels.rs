@@ -14,19 +14,29 @@
 //! | `later` | answered a moment later, by another process |
 //! | `stop` | answered, then the channel ends |
 //! | `crash` | the channel panics |
+//!
+//! Who says who it is, as `user` among the parameters of the socket or of a join, is present in the rooms that it has
+//! joined: it gets `presence_state` after each join, and everybody there `presence_diff`.
 
 use std::net::SocketAddr;
 
+use serde_json::json;
 use simurgh::channels::prelude::*;
-use simurgh::channels::{CheckOrigin, LongPollOptions};
+use simurgh::channels::presence::Presence;
+use simurgh::channels::{CheckOrigin, Fault, LongPollOptions};
 use simurgh::http::{Options, Server};
+use simurgh::otp::{Context, Flow};
 use simurgh::prelude::*;
 use simurgh::pubsub::PubSub;
 use simurgh::web::{Endpoint, Keys, Plug, router};
 
+/// The name of the publish/subscribe system, and of the process that knows who is present.
+const NAME: &str = "channels";
+
 /// A client of the lab, who needs no name.
 pub struct User {
-    id: Option<String>,
+    name: Option<String>,
+    presence: Presence,
 }
 
 impl UserSocket for User {
@@ -34,12 +44,13 @@ impl UserSocket for User {
         if params.get("refuse").is_some() {
             return Err(Refused::new());
         }
-        let id = params.get("user").or(info.auth_token()).map(|user| format!("users_socket:{user}"));
-        Ok(Self { id })
+        let name = params.get("user").or(info.auth_token()).map(str::to_owned);
+        let presence = otp::named::<Keeper>(NAME).call(|reply| reply).await.map_err(|_| Refused::new())?;
+        Ok(Self { name, presence })
     }
 
     fn id(&self) -> Option<String> {
-        self.id.clone()
+        self.name.as_ref().map(|name| format!("users_socket:{name}"))
     }
 
     fn channels() -> Channels {
@@ -47,14 +58,53 @@ impl UserSocket for User {
     }
 }
 
+/// Tells sockets where presence is, which are made by the platform and not by us.
+struct Keeper(Presence);
+
+impl otp::Server for Keeper {
+    type Message = Reply<Presence>;
+
+    async fn handle(&mut self, reply: Reply<Presence>, _: &mut Context<Self>) -> Flow {
+        reply.send(self.0.clone());
+        Flow::Continue
+    }
+}
+
 /// A room that anybody may join.
-pub struct Room;
+pub struct Room {
+    name: Option<String>,
+}
+
+/// What a join may say.
+#[derive(serde::Deserialize)]
+struct JoinParams {
+    #[serde(default)]
+    user: Option<String>,
+}
+
+/// What a channel sends itself: it hears broadcasts now, and can be told who is there.
+pub struct HasJoined;
 
 impl Channel for Room {
-    type Info = ();
+    type Info = HasJoined;
 
-    async fn join(_: &Topic, _: Payload, _: &mut Socket) -> Joined<Self> {
-        Ok(Self.into())
+    async fn join(_: &Topic, params: Payload, socket: &mut Socket) -> Joined<Self> {
+        let said = params.deserialize::<JoinParams>().ok().and_then(|params| params.user);
+        let name = said.or_else(|| socket.user::<User>().name.clone());
+        if name.is_some() {
+            socket.sender::<Self>().send(HasJoined);
+        }
+        Ok(Self { name }.into())
+    }
+
+    async fn handle_info(&mut self, HasJoined: HasJoined, socket: &mut Socket) -> Handled {
+        if let Some(name) = &self.name {
+            let (presence, topic) = (&socket.user::<User>().presence, socket.topic());
+            let online_at = Timestamp::now().as_nanos() / 1_000_000_000;
+            presence.track_self(topic, name, &json!({ "online_at": online_at })).map_err(Fault::crash)?;
+            socket.push("presence_state", &presence.state(topic).await)?;
+        }
+        Handled::noreply()
     }
 
     async fn handle_in(&mut self, event: &str, payload: Payload, socket: &mut Socket) -> Handled {
@@ -109,7 +159,13 @@ impl Channel for Realtime {
     }
 
     async fn handle_in(&mut self, event: &str, payload: Payload, socket: &mut Socket) -> Handled {
-        Room.handle_in(event, payload, socket).await
+        match event {
+            "broadcast" => {
+                socket.broadcast("broadcast", &payload).await?;
+                Handled::noreply()
+            }
+            _ => Room { name: None }.handle_in(event, payload, socket).await,
+        }
     }
 }
 
@@ -126,7 +182,7 @@ pub fn sockets() -> Sockets<User> {
         long_poll: Some(LongPollOptions::new(Keys::random())),
         ..SocketOptions::default()
     };
-    Sockets::new(PubSub::local("channels"), options)
+    Sockets::new(PubSub::find(NAME).unwrap_or_else(|| PubSub::local(NAME)), options)
 }
 
 router! {
@@ -145,11 +201,20 @@ pub fn endpoint() -> Endpoint<impl Plug> {
 pub async fn serve(port: u16) -> Result<(), String> {
     let end = runtime::signal::shutdown().map_err(|error| error.to_string())?;
     let addr = SocketAddr::from(([127, 0, 0, 1], port));
+    let pubsub = PubSub::local(NAME);
+    pubsub.register().map_err(|error| error.to_string())?;
+    let presence = Presence::new(pubsub);
+    let keeper = presence.clone();
+    let tree = Supervisor::one_for_one()
+        .child("presence", presence.supervisor())
+        .child("keeper", move || Start::new("keeper", Keeper(keeper.clone())).name(NAME));
+    let root = tree.start("channels").await.map_err(|error| error.to_string())?;
     let server = Server::start(addr, Options::default(), endpoint()).await.map_err(|error| error.to_string())?;
     out!("Channels at ws://{}/socket", server.local_addr());
     runtime::ready();
     end.await;
     let report = server.drain().await;
+    root.stop(5.secs()).await;
     out!("Stopped: {} connections finished, {} killed.", report.finished, report.killed);
     Ok(())
 }

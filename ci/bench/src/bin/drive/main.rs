@@ -1,6 +1,7 @@
 //! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`, `drive web`,
-//! `drive otp [--quick]`, `drive pubsub [--quick]`.
+//! `drive channels`, `drive otp [--quick]`, `drive pubsub [--quick]`.
 
+mod channels;
 mod otp;
 mod pubsub;
 mod web;
@@ -24,7 +25,8 @@ fn main() {
         Some("otp") => otp::measure(std::env::args().any(|arg| arg == "--quick")),
         Some("pubsub") => pubsub::measure(std::env::args().any(|arg| arg == "--quick")),
         Some("web") => web::measure(),
-        _ => panic!("usage: drive echo|memory|seam|web|otp|pubsub [--quick]"),
+        Some("channels") => channels::measure(),
+        _ => panic!("usage: drive echo|memory|seam|web|channels|otp|pubsub [--quick]"),
     }
 }
 
