@@ -87,7 +87,8 @@ pub trait Channel: Sized + Send + 'static {
         ready(Handled::noreply())
     }
 
-    /// The channel ends, in order: not after a panic or a kill.
+    /// The channel ends, in order: not after a panic or a kill. Broadcasts no longer come, and the client knows already:
+    /// as in Phoenix, it may have joined the topic again before this returns. What it pushes here it cannot read.
     fn terminate(&mut self, why: Ending, socket: &mut Socket) -> impl Future<Output = ()> + Send {
         let _ = (why, socket);
         ready(())

@@ -191,9 +191,11 @@ impl<C: Channel> Process<C> {
         if stops { self.stop(Ending::Stopped) } else { Flow::Continue }
     }
 
-    /// Ends in order: the client hears of it first, then no broadcast comes any more.
+    /// Ends in order: no broadcast comes any more, then the client hears of it, then `terminate` runs. As in Phoenix,
+    /// a client that is quick may have joined again by then.
     fn stop(&mut self, why: Ending) -> Flow {
         self.why = why;
+        self.registration = None;
         if matches!(why, Ending::Left | Ending::Stopped) {
             let link = &self.socket.link;
             link.shared.tell(Item::Closing(link.life.number));
@@ -261,7 +263,7 @@ impl<C: Channel> Server for Process<C> {
             Mail::Out(message) => Box::pin(self.handle_out(message)).await,
             Mail::Info(info) => Box::pin(self.handle_info(info)).await,
             Mail::Leave(reference) => {
-                self.registration = None;
+                self.registration = None; // before the answer
                 if let Err(error) = self.socket.link.reply(reference.as_ref(), "ok", &Payload::empty()) {
                     return Flow::fail(error);
                 }
