@@ -71,8 +71,8 @@ impl Client {
         }
     }
 
-    pub(crate) async fn join(&mut self, topic: &str) -> Result<(), Failure> {
-        self.feed(format!("[\"{JOIN}\",\"{JOIN}\",\"{topic}\",\"phx_join\",{{}}]"))?;
+    pub(crate) async fn join(&mut self, topic: &str, params: &str) -> Result<(), Failure> {
+        self.feed(format!("[\"{JOIN}\",\"{JOIN}\",\"{topic}\",\"phx_join\",{params}]"))?;
         let joined = async {
             loop {
                 let message = self.recv().await?;
@@ -107,7 +107,7 @@ impl Client {
             Ok(Some(message)) => Ok(message),
             Ok(None) => {
                 let code = self.socket.peer_close().map(|frame| frame.code);
-                Err(Failure::Cut(code.map_or("closed".to_owned(), |code| format!("closed with {code:?}"))))
+                Err(Failure::Cut(code.map_or("closed".to_owned(), |code| format!("closed with {}", code.0))))
             }
             Err(error) => Err(Failure::Cut(error.to_string())),
         }

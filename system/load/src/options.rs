@@ -26,6 +26,8 @@ usage: cargo load channels SCENARIO [OPTIONS]
   --connect-rate R   new connections a second while a scenario is prepared (default 1000)
   --payload BYTES    of a message, 0 to 65,536        (default 64)
   --topic TOPIC      its room; echo appends a number  (default room:load)
+  --topics N         as many rooms instead of one, 1 to 60,000, numbered from 0: room:load-0, ...
+  --join JSON        the object to join with; {n} in it is the client's number  (default {})
   --by-server        storm: waits until the server cuts the connections, instead of doing so
   --json             one JSON object instead of a table
 
@@ -102,6 +104,10 @@ pub struct Options {
     pub payload_len: usize,
     /// The topic, or how it begins.
     pub topic: String,
+    /// Topics over which clients are spread, which have numbers then; 1 is that topic itself.
+    pub topics: usize,
+    /// What clients join with: a JSON object, in which `{n}` is the client's number.
+    pub join: String,
     /// Whether a storm is made by the server.
     pub by_server: bool,
     /// Whether the report is JSON.
@@ -130,6 +136,8 @@ impl Options {
             connect_rate: 1_000,
             payload_len: 64,
             topic: "room:load".to_owned(),
+            topics: 1,
+            join: "{}".to_owned(),
             by_server: false,
             json: false,
         }
@@ -158,7 +166,11 @@ impl Options {
                 "--json" => options.json = true,
                 "--by-server" if scenario == Scenario::Storm => options.by_server = true,
                 "--by-server" => return bad("--by-server is only for storm"),
-                "--url" | "--connections" | "--rate" | "--seconds" | "--connect-rate" | "--payload" | "--topic" => {
+                "--topics" if matches!(scenario, Scenario::Echo | Scenario::FanOut) => {
+                    return bad("--topics is not for echo, where each has a room, nor for fan-out, where all have one");
+                }
+                "--url" | "--connections" | "--rate" | "--seconds" | "--connect-rate" | "--payload" | "--topic"
+                | "--topics" | "--join" => {
                     let Some((value, after)) = rest.split_first() else { return bad(format!("{flag} wants a value")) };
                     rest = after;
                     options.set(flag, value)?;
@@ -170,6 +182,20 @@ impl Options {
             return bad("--connections: fan-out wants at least 2, one of them to send");
         }
         Ok(Command::Channels(options))
+    }
+
+    /// The topic of the client with this number.
+    pub fn topic_of(&self, number: u64) -> String {
+        match (self.scenario, self.topics as u64) {
+            (Scenario::Echo, _) => format!("{}-{number}", self.topic),
+            (_, 1) => self.topic.clone(),
+            (_, topics) => format!("{}-{}", self.topic, number % topics),
+        }
+    }
+
+    /// What the client with this number joins with.
+    pub fn join_of(&self, number: u64) -> String {
+        self.join.replace("{n}", &number.to_string())
     }
 
     fn set(&mut self, flag: &str, value: &str) -> Result<(), OptionsError> {
@@ -184,6 +210,13 @@ impl Options {
             "--seconds" => self.time = Duration::from_secs(number(1, 3_600)?),
             "--connect-rate" => self.connect_rate = number(1, 100_000)?,
             "--payload" => self.payload_len = number(0, 65_536)? as usize,
+            "--topics" => self.topics = number(1, 60_000)? as usize,
+            "--join" => {
+                if serde_json::from_str::<serde_json::Map<_, _>>(&value.replace("{n}", "0")).is_err() {
+                    return bad(format!("--join: {value} is no JSON object"));
+                }
+                value.clone_into(&mut self.join);
+            }
             "--topic" => {
                 let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
                 if value.is_empty() || value.len() > 200 || !value.bytes().all(is_plain) {
@@ -230,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn who_joins_what() {
+        let Ok(Command::Channels(options)) = parse("channels idle --topics 100 --join {\"name\":\"p{n}\"}") else {
+            panic!("these are options")
+        };
+        assert_eq!((options.topic_of(203), options.join_of(203)), ("room:load-3".into(), r#"{"name":"p203"}"#.into()));
+        let one = Options::new(Scenario::Echo, options.addr);
+        assert_eq!((one.topic_of(7), one.join_of(7)), ("room:load-7".into(), "{}".into()));
+        assert_eq!(Options::new(Scenario::Idle, options.addr).topic_of(7), "room:load");
+    }
+
+    #[test]
     fn help_is_given() {
         for line in ["", "--help", "channels -h", "channels echo --help"] {
             assert!(matches!(parse(line), Ok(Command::Help(text)) if text.contains("examples:")), "{line}");
@@ -253,6 +297,9 @@ mod tests {
             ("channels echo --url ws://127.0.0.1:1/socket?a=b", "has a query"),
             ("channels echo --topic a\"b", "--topic"),
             ("channels fan-out --connections 1", "at least 2"),
+            ("channels idle --topics 0", "0 is not from 1 to 60000"),
+            ("channels echo --topics 2", "--topics is not for echo"),
+            ("channels idle --join [1]", "[1] is no JSON object"),
         ] {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(why) && error.ends_with("cargo load --help says what there is"), "{line}: {error}");

@@ -34,6 +34,10 @@ pub struct Report {
     pub lost: u64,
     /// Clients that failed, by reason.
     pub failures: BTreeMap<String, u64>,
+    /// Connections that the server has cut, by how; only of a storm that is the server's.
+    pub cuts: BTreeMap<String, u64>,
+    /// Seconds from the first of them to the last.
+    pub cut_within_s: Option<f64>,
     /// Latencies, from the time at which something was to be done.
     pub latency_ms: Latency,
     /// The generator's processor time as a part of its cores, from 0 to 1; none where it is not told.
@@ -85,6 +89,7 @@ impl Report {
         let share = |(before, after): (Figures, Figures)| {
             (after.cpu_us - before.cpu_us) as f64 / 1e6 / took.as_secs_f64() / after.cores as f64
         };
+        let (cuts, cut_within) = shared.cuts();
         Self {
             scenario: options.scenario.name(),
             connections: options.connections,
@@ -95,6 +100,8 @@ impl Report {
             received,
             lost: due.saturating_sub(received),
             failures: shared.failures(),
+            cuts,
+            cut_within_s: cut_within.map(|within| within.as_secs_f64()),
             latency_ms: Latency::of(&shared.latencies.lock()),
             own_share: own.map(share),
             own_cores: own.map(|(_, after)| after.cores),
@@ -116,6 +123,10 @@ impl Report {
         if self.received > 0 {
             let tail = format!("p99 {p99:.2}  p99.9 {p999:.2}  max {max:.2} ms");
             row("latency", &format!("mean {mean:.2}  p50 {p50:.2}  p90 {p90:.2}  {tail}"));
+        }
+        for (how, count) in &self.cuts {
+            let within = self.cut_within_s.unwrap_or_default();
+            row("cut", &format!("{count} x {how}, all within {within:.2} s"));
         }
         for (why, count) in &self.failures {
             row("failed", &format!("{count} x {why}"));

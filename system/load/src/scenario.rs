@@ -124,10 +124,7 @@ impl Work {
     async fn run(&mut self, began: Instant, start: &mut watch::Receiver<Option<Instant>>) -> Result<(), Failure> {
         let shared = Arc::clone(&self.shared);
         let options = &shared.options;
-        self.topic = match options.scenario {
-            Scenario::Echo => format!("{}-{}", options.topic, self.number),
-            _ => options.topic.clone(),
-        };
+        self.topic = options.topic_of(self.number);
         let is_measured = options.scenario == Scenario::Connect;
         let at = intended(began, self.number, if is_measured { options.rate } else { options.connect_rate });
         sleep_until(at).await;
@@ -136,7 +133,7 @@ impl Work {
             Shared::count(&shared.sent);
             shared.done(at);
         } else if options.scenario != Scenario::Join {
-            client.join(&self.topic).await?;
+            client.join(&self.topic, &options.join_of(self.number)).await?;
         }
         Shared::count(&shared.ready);
         let start = self.wait(&mut client, start).await?;
@@ -147,7 +144,7 @@ impl Work {
                 let at = intended(start, self.number, options.rate);
                 sleep_until(at).await;
                 Shared::count(&shared.sent);
-                client.join(&self.topic).await?;
+                client.join(&self.topic, &options.join_of(self.number)).await?;
                 shared.done(at);
                 Ok(())
             }
@@ -289,8 +286,11 @@ impl Work {
     /// Is cut, and comes back as the official client does.
     async fn storm(&self, mut client: Client, end: Instant) -> Result<(), Failure> {
         let options = &self.shared.options;
-        if options.by_server && self.idle(&mut client, end).await.is_ok() {
-            return Ok(()); // nobody has cut it
+        if options.by_server {
+            match self.idle(&mut client, end).await {
+                Ok(()) => return Ok(()), // nobody has cut it
+                Err(how) => self.shared.cut(&how, Instant::now()),
+            }
         }
         drop(client);
         let cut = Instant::now();
@@ -314,8 +314,9 @@ impl Work {
     }
 
     async fn come_back(&self) -> Result<Client, Failure> {
-        let mut client = Client::connect(&self.shared.options).await?;
-        client.join(&self.topic).await?;
+        let options = &self.shared.options;
+        let mut client = Client::connect(options).await?;
+        client.join(&self.topic, &options.join_of(self.number)).await?;
         Ok(client)
     }
 }
