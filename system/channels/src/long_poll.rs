@@ -179,7 +179,7 @@ async fn open<U: UserSocket>(
 ) -> Result {
     let (mount, options) = (sockets.mount(), &sockets.mount().options);
     let token = if options.auth_token { conn.header("x-phoenix-authtoken").map(ToOwned::to_owned) } else { None };
-    let info = info_of(conn, options, &params, token).await?;
+    let info = info_of(conn, mount, &params, token).await?;
     let Ok(shared) = sockets.connect(params, &info, "longpoll").await else { return Answer::of(403).put(conn) };
     if mount.sessions.len() >= long_poll.sessions_max {
         event!("channels.refused", { count: 1 }, { why: "sessions" });

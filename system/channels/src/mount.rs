@@ -11,7 +11,7 @@ use simurgh_pubsub::PubSub;
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::{Instant, planted, sleep};
 use simurgh_telemetry::event;
-use simurgh_web::{Body, Conn, Error, Plug, Result, fetch_session};
+use simurgh_web::{Assigns, Body, Conn, Error, Plug, Result, fetch_session};
 use slab::Slab;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -79,6 +79,8 @@ impl<U> Clone for Sockets<U> {
 pub(crate) struct Mount {
     pub(crate) pubsub: PubSub,
     pub(crate) options: SocketOptions,
+    /// What the application keeps for its sockets.
+    state: Arc<Assigns>,
     pub(crate) channels: Channels,
     pub(crate) counters: Counters,
     pub(crate) websocket: websocket::Settings,
@@ -125,6 +127,7 @@ impl<U: UserSocket> Sockets<U> {
             pubsub,
             websocket: websocket::Settings::new(&options),
             options,
+            state: Arc::default(),
             channels: U::channels(),
             counters: Counters::default(),
             sessions: Sessions::default(),
@@ -133,6 +136,17 @@ impl<U: UserSocket> Sockets<U> {
             is_draining: AtomicBool::new(false),
         };
         Self { mount: Arc::new(mount), user: PhantomData }
+    }
+
+    /// With something of the application, which [`UserSocket::connect`] finds by its type:
+    /// [`ConnectInfo::state`](crate::ConnectInfo::state). One of each type.
+    ///
+    /// # Panics
+    /// If it is mounted or cloned already.
+    pub fn with_state<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        let state = Arc::get_mut(&mut self.mount).and_then(|mount| Arc::get_mut(&mut mount.state));
+        state.expect("what sockets share is put in before they are mounted").insert(value);
+        self
     }
 
     /// What its sockets have done so far.
@@ -168,7 +182,8 @@ impl<U: UserSocket> Sockets<U> {
     where
         T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let shared = self.connect(params, info, "stream").await?;
+        let info = ConnectInfo { state: Arc::clone(&self.mount.state), ..info.clone() };
+        let shared = self.connect(params, &info, "stream").await?;
         Ok(simurgh_otp::spawn("channels client", websocket::serve(io, Connected::new(shared))))
     }
 
@@ -271,10 +286,11 @@ pub(crate) fn params_of(conn: &Conn) -> Option<Params> {
 /// What the application is shown of a request.
 pub(crate) async fn info_of(
     conn: &mut Conn,
-    options: &SocketOptions,
+    mount: &Mount,
     params: &Params,
     auth_token: Option<String>,
 ) -> Result<ConnectInfo> {
+    let options = &mount.options;
     let is_shown = |name: &HeaderName| {
         let name = name.as_str();
         ["x-", "sec-websocket-"].iter().any(|start| name.starts_with(start))
@@ -292,6 +308,7 @@ pub(crate) async fn info_of(
         headers,
         session,
         auth_token: auth_token.map(simurgh_config::Secret::new),
+        state: Arc::clone(&mount.state),
     })
 }
 

@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use simurgh_config::Secret;
+use simurgh_web::Assigns;
 
 use crate::process::{Started, Waiting, start};
 use crate::shared::Link;
@@ -95,13 +96,14 @@ pub struct ConnectInfo {
     pub(crate) headers: HeaderMap,
     pub(crate) session: Option<Map<String, Value>>,
     pub(crate) auth_token: Option<Secret<String>>,
+    pub(crate) state: Arc<Assigns>,
 }
 
 impl ConnectInfo {
     /// Of a client of this address, of which nothing else is known: for [`Sockets::accept`](crate::Sockets::accept).
     pub fn of(peer: SocketAddr) -> Self {
         let (uri, headers) = (Uri::from_static("/"), HeaderMap::new());
-        Self { peer, remote_ip: peer.ip(), uri, headers, session: None, auth_token: None }
+        Self { peer, remote_ip: peer.ip(), uri, headers, session: None, auth_token: None, state: Arc::default() }
     }
 
     /// The same with a token, as the client's `authToken`.
@@ -149,6 +151,36 @@ impl ConnectInfo {
     /// Whether there is a session.
     pub fn has_session(&self) -> bool {
         self.session.is_some()
+    }
+
+    /// What the application has put beside the mount for all its sockets.
+    ///
+    /// ```
+    /// use simurgh_channels::prelude::*;
+    /// use simurgh_pubsub::PubSub;
+    ///
+    /// #[derive(Clone)]
+    /// struct Database(&'static str);
+    ///
+    /// struct User {
+    ///     database: Database,
+    /// }
+    ///
+    /// impl UserSocket for User {
+    ///     async fn connect(_: Params, info: &ConnectInfo) -> Result<Self, Refused> {
+    ///         let database = info.state::<Database>().ok_or_else(Refused::new)?;
+    ///         Ok(User { database: database.clone() })
+    ///     }
+    ///     fn channels() -> Channels { Channels::new() }
+    /// }
+    ///
+    /// # simurgh_runtime::run("doc", async {
+    /// let sockets = Sockets::<User>::new(PubSub::local("chat"), SocketOptions::default()).with_state(Database("users"));
+    /// # let _ = sockets;
+    /// # });
+    /// ```
+    pub fn state<T: 'static>(&self) -> Option<&T> {
+        self.state.get()
     }
 
     /// The token that the client gave as `authToken`, if the mount takes one

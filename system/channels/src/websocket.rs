@@ -85,7 +85,7 @@ pub(crate) async fn answer<U: UserSocket>(sockets: &Sockets<U>, conn: &mut Conn)
         refused(conn, "protocol");
         return Ok(());
     }
-    let info = info_of(conn, options, &params, token).await?;
+    let info = info_of(conn, sockets.mount(), &params, token).await?;
     let shared = match sockets.connect(params, &info, "websocket").await {
         Ok(shared) => shared,
         Err(refused) => {

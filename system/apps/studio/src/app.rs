@@ -4,7 +4,7 @@
 //!   studio                  rest_for_one
 //!   ├─ presence             a worker for each shard
 //!   ├─ rooms                a process for each room in use
-//!   ├─ keeper               gives the rooms to channels
+//!   ├─ pulse                answers probes
 //!   └─ web                  the listener: a process for each connection, and one for each channel
 //! ```
 //!
@@ -24,6 +24,7 @@ use simurgh::prelude::*;
 use simurgh::pubsub::PubSub;
 
 use crate::browser;
+use crate::pulse::Pulse;
 use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::web::{self, State};
@@ -82,7 +83,7 @@ impl Studio {
         let running = Application::new("studio")
             .stage("presence", 5.secs(), presence.supervisor())
             .stage("rooms", 5.secs(), children)
-            .stage("keeper", 5.secs(), move || rooms.keeper())
+            .stage("pulse", 5.secs(), Pulse::start)
             .stage("web", settings.drain + 2.secs(), server.child())
             .start()
             .await?;

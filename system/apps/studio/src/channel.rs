@@ -33,10 +33,11 @@ pub struct User {
 }
 
 impl UserSocket for User {
-    async fn connect(_: Params, _: &ConnectInfo) -> Result<Self, Refused> {
-        let unavailable = || Refused::with(StatusCode::SERVICE_UNAVAILABLE, "");
-        let rooms = Rooms::here().await.map_err(|_| unavailable())?;
-        if rooms.is_draining() { Err(unavailable()) } else { Ok(Self { rooms }) }
+    async fn connect(_: Params, info: &ConnectInfo) -> Result<Self, Refused> {
+        match info.state::<Rooms>() {
+            Some(rooms) if !rooms.is_draining() => Ok(Self { rooms: rooms.clone() }),
+            _ => Err(Refused::with(StatusCode::SERVICE_UNAVAILABLE, "")),
+        }
     }
 
     fn channels() -> Channels {
@@ -174,5 +175,5 @@ pub fn sockets(settings: &Settings, rooms: &Rooms) -> Sockets<User> {
         drain: DrainOptions { batch: 500, interval: 150.millis(), limit: settings.sockets_limit() },
         ..SocketOptions::default()
     };
-    Sockets::new(rooms.pubsub().clone(), options)
+    Sockets::new(rooms.pubsub().clone(), options).with_state(rooms.clone())
 }

@@ -26,6 +26,7 @@ pub mod history;
 pub mod names;
 pub mod node;
 pub mod pages;
+pub mod pulse;
 pub mod room;
 pub mod rooms;
 pub mod settings;

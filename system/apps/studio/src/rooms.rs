@@ -16,9 +16,6 @@ use crate::history::Message;
 use crate::names::{self, Invalid};
 use crate::room::{Ask, NotSaid, Room, Said};
 
-/// The name by which the [`Keeper`] is found.
-const KEEPER: &str = "studio";
-
 /// How a room's topic begins.
 pub const TOPIC: &str = "room:";
 
@@ -98,19 +95,6 @@ impl Rooms {
             refused: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
-    }
-
-    /// Those of this node, for code that is called by the platform and not by us.
-    ///
-    /// # Errors
-    /// If the studio is not running.
-    pub async fn here() -> Result<Self, CallError> {
-        otp::named::<Keeper>(KEEPER).call(|reply| reply).await
-    }
-
-    /// The process by which [`Rooms::here`] finds them.
-    pub fn keeper(&self) -> Start<Keeper> {
-        Start::new("keeper", Keeper(self.clone())).name(KEEPER)
     }
 
     /// Makes the directory, and says whether it can be written to.
@@ -269,17 +253,5 @@ impl Rooms {
 impl fmt::Debug for Rooms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rooms({}, {:?})", self.inner.directory.display(), self.counts())
-    }
-}
-
-/// Gives the rooms of this node to those who ask.
-pub struct Keeper(Rooms);
-
-impl Server for Keeper {
-    type Message = Reply<Rooms>;
-
-    async fn handle(&mut self, reply: Reply<Rooms>, _: &mut Context<Self>) -> Flow {
-        reply.send(self.0.clone());
-        Flow::Continue
     }
 }
