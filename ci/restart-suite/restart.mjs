@@ -14,6 +14,8 @@ const WRITTEN = 110;
 const BACK_WITHIN_S = 10;
 const STOP_WITHIN_S = 30;
 const DOWN_MS = 500;
+/** So long it still takes requests after it was asked to end. */
+const UNREADY_MS = 1000;
 
 const data = mkdtempSync(join(tmpdir(), "studio-restart-"));
 let failed = 0;
@@ -40,7 +42,7 @@ function start() {
   return new Promise((started, failed) => {
     const room = `${CONNECTIONS + 1000}`;
     const bounds = { STUDIO_CONNECTIONS_MAX: room, STUDIO_PER_ADDRESS_MAX: room };
-    const env = { ...process.env, ...bounds, STUDIO_DATA: data, STUDIO_LOG_LEVELS: "error" };
+    const env = { ...process.env, ...bounds, STUDIO_DATA: data, STUDIO_LOG_LEVELS: "error", STUDIO_UNREADY: `${UNREADY_MS}ms` };
     server = spawn(process.env.STUDIO, ["--port", `${port}`], { env, stdio: ["ignore", "pipe", "inherit"] });
     server.on("error", failed);
     server.stdout.on("data", (said) => {
@@ -183,7 +185,13 @@ async function restarted(writers, signal) {
   const writing = writers.map((writer) => writer.write()); // the end may come before the answer
   await sleep(5);
   const asked = Date.now();
-  const code = await end(signal);
+  const ended = end(signal);
+  if (signal === "SIGTERM") {
+    await sleep(UNREADY_MS / 2);
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+    check("it says that it is not ready, while it still takes requests", answer.status === 503, `${answer.status} ${await answer.text()}`);
+  }
+  const code = await ended;
   const took = (Date.now() - asked) / 1e3;
   if (signal === "SIGTERM") check(`it ends with 0 within ${STOP_WITHIN_S} s`, code === 0 && took <= STOP_WITHIN_S, `${code}, ${took.toFixed(1)} s`);
   await sleep(DOWN_MS);

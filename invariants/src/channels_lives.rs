@@ -1,6 +1,6 @@
 //! `channel.join_leave_paired` and `channel.no_old_incarnation`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use simurgh_sim::{Invariant, Seen};
 
@@ -69,14 +69,17 @@ impl Invariant for ChannelPaired {
     }
 }
 
-/// After the answer to a join, no frame of a former life of the channel comes on that connection.
+/// After the answer to a join, no frame of a former life of the channel comes on that connection; and after a channel's
+/// close nothing of its topic, until the client joins again.
 ///
-/// Reads of clients, each with {`client`, `topic`}: `channel.joined` {`life`}, `channel.left`, and `channel.framed`
-/// {`life`} with each frame that bears one. Planted bug: `channels.close-after-join` tells of the former
-/// channel's end only then.
+/// Reads of clients, each with {`client`, `topic`}: `channel.joining`, `channel.joined` {`life`}, `channel.left`,
+/// `channel.received`, and `channel.framed` {`life`, `event`} with each frame that bears a life. Planted bugs:
+/// `channels.close-after-join` tells of the former channel's end only then, `channels.hears-after-close` keeps a channel
+/// subscribed while it tidies up.
 #[derive(Debug, Default)]
 pub struct ChannelNoOldIncarnation {
     lives: BTreeMap<(u64, String), u64>,
+    closed: BTreeSet<(u64, String)>,
 }
 
 impl Invariant for ChannelNoOldIncarnation {
@@ -85,16 +88,25 @@ impl Invariant for ChannelNoOldIncarnation {
     }
 
     fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
-        if !["channel.joined", "channel.left", "channel.framed"].contains(&seen.event.name) {
+        let names = ["channel.joining", "channel.joined", "channel.left", "channel.received", "channel.framed"];
+        if !names.contains(&seen.event.name) {
             return Ok(());
         }
         let (key, life) = ((number(seen, "client"), text(seen, "topic").to_owned()), number(seen, "life"));
+        let (client, topic) = (key.0, key.1.clone());
         match (seen.event.name, self.lives.get(&key)) {
+            ("channel.joining", _) => drop(self.closed.remove(&key)),
             ("channel.joined", _) => drop(self.lives.insert(key, life)),
+            ("channel.received", _) if self.closed.contains(&key) => {
+                return Err(format!("client {client} was told that its channel in {topic} has ended, and hears more"));
+            }
             ("channel.left", _) => drop(self.lives.remove(&key)),
-            (_, Some(now)) if *now != life => {
-                let (client, topic) = key;
+            ("channel.framed", Some(now)) if *now != life => {
                 return Err(format!("client {client} is in life {now} of {topic}, and gets a frame of life {life}"));
+            }
+            ("channel.framed", now) if text(seen, "event") == "phx_close" && now == Some(&life) => {
+                self.lives.remove(&key);
+                self.closed.insert(key);
             }
             _ => {}
         }

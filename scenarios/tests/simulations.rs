@@ -130,6 +130,7 @@ fn each_planted_bug_of_channels_is_found() {
         ("channels/rooms", "channels.join-left-behind", "channel.join_leave_paired"),
         ("channels/rooms", "channels.replace-not-awaited", "channel.join_leave_paired"),
         ("channels/rooms", "channels.close-after-join", "channel.no_old_incarnation"),
+        ("channels/rooms", "channels.hears-after-close", "channel.no_old_incarnation"),
         ("channels/polls", "channels.outbox-overtakes", "pubsub.fifo_per_sender"),
         ("channels/deploy", "channels.drain-at-once", "channel.drain_in_batches"),
         ("channels/slow", "channels.outbox-unbounded", "channel.outbox_bounded"),

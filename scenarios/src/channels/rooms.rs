@@ -25,12 +25,13 @@ const STEPS: u64 = 40;
 const TOPICS: [&str; 2] = ["room:1", "room:2"];
 
 /// The planted bugs that `channels/rooms` must find.
-pub const PLANTED: [&str; 5] = [
+pub const PLANTED: [&str; 6] = [
     "channels.reply-before-subscribe",
     "channels.outbox-overtakes",
     "channels.join-left-behind",
     "channels.replace-not-awaited",
     "channels.close-after-join",
+    "channels.hears-after-close",
 ];
 
 pub(crate) fn register(registry: Registry) -> Registry {

@@ -135,7 +135,7 @@ impl Channel for Room {
         if matches!(why, Ending::Left | Ending::Stopped) {
             event!("channel.app.ending", {}, { life: self.life, socket: self.socket, topic: self.topic.as_str() });
         }
-        runtime::yield_now().await;
+        if random::chance(0.5) { sleep(random::range(1..10).millis()).await } else { runtime::yield_now().await }
     }
 }
 

@@ -61,6 +61,7 @@ impl Wire {
     pub(super) async fn join(&mut self, topic: &str, ms: u64) -> Result<u64, Lost> {
         let reference = self.reference();
         self.left(topic);
+        event!("channel.joining", {}, { client: self.client, topic: topic });
         self.topics.insert(topic.to_owned(), Life { join_ref: reference, has_joined: false });
         let mut params = json!({ "ms": ms });
         if self.resumes {

@@ -195,7 +195,9 @@ impl<C: Channel> Process<C> {
     /// a client that is quick may have joined again by then.
     fn stop(&mut self, why: Ending) -> Flow {
         self.why = why;
-        self.registration = None;
+        if !planted!("channels.hears-after-close") {
+            self.registration = None;
+        }
         if matches!(why, Ending::Left | Ending::Stopped) {
             let link = &self.socket.link;
             link.shared.tell(Item::Closing(link.life.number));
@@ -276,7 +278,9 @@ impl<C: Channel> Server for Process<C> {
     }
 
     async fn terminate(&mut self, reason: &ExitReason, _cx: &mut Context<Self>) {
-        self.registration = None;
+        if !planted!("channels.hears-after-close") {
+            self.registration = None;
+        }
         let why = if reason.is_orderly() { self.why } else { Ending::Failed };
         if let Some(channel) = &mut self.channel {
             Box::pin(channel.terminate(why, &mut self.socket)).await;

@@ -2,6 +2,7 @@
 //!
 //! - `open PORT COUNT own|one|none`: so many WebSockets, each with a topic of its own, all with one, or with none joined:
 //!   answers with how many and the seconds it took.
+//! - `join`: each that is open joins its topic: answers with how many and the seconds it took.
 //! - `presence PORT COUNT`: connections of so many named users; then each joins a room of its own, and waits for its
 //!   `presence_state`: answers with how many and the seconds of the joins.
 //! - `echo MS`: one `ping` under way on each: how many, seconds, 50th and 99th percentile in microseconds.
@@ -48,10 +49,15 @@ async fn obey() {
                 held = open(number(1) as u16, number(2), words[3].to_owned(), false).await;
                 println!("{} {}", held.len(), start.elapsed().as_secs_f64());
             }
+            "join" => {
+                let start = Instant::now();
+                held = join_all(held, "\"phx_").await;
+                println!("{} {}", held.len(), start.elapsed().as_secs_f64());
+            }
             "presence" => {
                 held = open(number(1) as u16, number(2), "none".to_owned(), true).await;
                 let start = Instant::now();
-                held = join_all(held).await;
+                held = join_all(held, "\"presence_state\"").await;
                 println!("{} {}", held.len(), start.elapsed().as_secs_f64());
             }
             "echo" => report(echo(&mut held, Duration::from_millis(number(1))).await),
@@ -160,7 +166,7 @@ async fn open(port: u16, count: u64, topics: String, is_named: bool) -> Vec<Clie
     clients
 }
 
-async fn join_all(clients: Vec<Client>) -> Vec<Client> {
+async fn join_all(clients: Vec<Client>, waits_for: &'static str) -> Vec<Client> {
     let mut shares: Vec<Vec<Client>> = (0..AT_ONCE).map(|_| Vec::new()).collect();
     clients.into_iter().enumerate().for_each(|(number, client)| shares[number % AT_ONCE].push(client));
     let tasks: Vec<_> = shares
@@ -168,7 +174,7 @@ async fn join_all(clients: Vec<Client>) -> Vec<Client> {
         .map(|mut share| {
             tokio::spawn(async move {
                 for client in &mut share {
-                    client.join("\"presence_state\"").await;
+                    client.join(waits_for).await;
                 }
                 share
             })
