@@ -30,6 +30,8 @@ pub struct Report {
     pub sent: u64,
     /// What came back: answers, deliveries, connections.
     pub received: u64,
+    /// When the last of it came: milliseconds since 1970, by the generator's clock. 0 if nothing did.
+    pub last_at_ms: u64,
     /// What was to come back and did not.
     pub lost: u64,
     /// Clients that failed, by reason.
@@ -98,6 +100,7 @@ impl Report {
             seconds: took.as_secs_f64(),
             sent,
             received,
+            last_at_ms: Shared::get(&shared.last_at_ms),
             lost: due.saturating_sub(received),
             failures: shared.failures(),
             cuts,

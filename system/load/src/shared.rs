@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) failed: AtomicU64,
     pub(crate) sent: AtomicU64,
     pub(crate) received: AtomicU64,
+    /// When the last of them came, by the clock on the wall, in milliseconds.
+    pub(crate) last_at_ms: AtomicU64,
     /// Whether all has been sent.
     pub(crate) is_sent: AtomicBool,
 }
@@ -52,6 +54,7 @@ impl Shared {
             failed: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
+            last_at_ms: AtomicU64::new(0),
             is_sent: AtomicBool::new(false),
         }
     }
@@ -67,6 +70,8 @@ impl Shared {
     /// Something that was to be done at `intended` is done.
     pub(crate) fn done(&self, intended: Instant) {
         Self::count(&self.received);
+        let now_ms = Timestamp::now().as_nanos() / 1_000_000;
+        self.last_at_ms.fetch_max(now_ms.unsigned_abs(), Ordering::Relaxed);
         self.latencies.lock().record(Instant::now().saturating_duration_since(intended));
     }
 
