@@ -23,7 +23,7 @@ use simurgh::otp::{BootFailure, Outcome, Running};
 use simurgh::prelude::*;
 use simurgh::pubsub::PubSub;
 
-use crate::browser;
+use crate::{browser, channel};
 use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::web::{self, State};
@@ -137,7 +137,7 @@ fn server_options(settings: &Settings) -> ServerOptions {
         },
         shield_timeout: settings.connections_limit(),
         // Nothing here takes more than a few messages by long-poll.
-        body_len_max: 64 * 1024,
+        body_len_max: channel::MESSAGE_LEN_MAX,
         ..ServerOptions::default()
     }
 }
