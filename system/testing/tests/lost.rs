@@ -110,7 +110,7 @@ async fn serve() -> Result<(), String> {
             sleep(10.millis()).await;
         }
         let tree = otp::observer::tree();
-        let socket = tree.rows().into_iter().find(|(_, info)| info.label.to_string().starts_with("connection"));
+        let socket = tree.rows().into_iter().find(|(_, info)| info.label.to_string().starts_with("connection "));
         otp::kill(socket.expect("there is a connection").1.pid);
     });
     runtime::ready();
