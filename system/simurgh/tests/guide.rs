@@ -16,7 +16,8 @@ fn its_files_are_those_of_the_chat() {
 
 #[test]
 fn its_limits_are_those_of_the_table() {
-    let is_ours = |line: &&str| ["| `channels_", "| `pubsub_", "| `presence_"].iter().any(|start| line.starts_with(start));
+    let is_ours =
+        |line: &&str| ["| `channels_", "| `pubsub_", "| `presence_"].iter().any(|start| line.starts_with(start));
     let page = simurgh::config::Limits::DEFAULT.markdown();
     let table: Vec<&str> = page.lines().filter(is_ours).collect();
     let guide: Vec<&str> = GUIDE.lines().filter(is_ours).collect();

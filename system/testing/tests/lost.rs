@@ -323,3 +323,15 @@ async fn heartbeats_wait_while_a_join_runs(sim: Sim) {
     );
     assert!(joined >= 6.secs());
 }
+
+#[simurgh_sim::test(seeds = 10, profile = Profile::calm())]
+async fn a_push_is_given_up_after_10_s_with_and_without_a_server(sim: Sim) {
+    let (node, addr) = server(&sim).await;
+    let (_alice, room) = client(addr, "Alice");
+    sim.eventually(10.secs(), || room.state() == State::Joined).await?;
+    sim.kill(&node, Kill::Crash);
+    sleep(1.secs()).await;
+    let since = Instant::now();
+    assert!(room.push("say", json!({})).await.is_err());
+    assert!((10.secs()..11.secs()).contains(&since.elapsed()), "{:?}", since.elapsed());
+}

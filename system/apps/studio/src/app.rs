@@ -23,10 +23,10 @@ use simurgh::otp::{BootFailure, Outcome, Running};
 use simurgh::prelude::*;
 use simurgh::pubsub::PubSub;
 
-use crate::{browser, channel};
 use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::web::{self, State};
+use crate::{browser, channel};
 
 /// Why the studio did not run, or not to its orderly end.
 #[derive(Debug, thiserror::Error)]

@@ -177,7 +177,11 @@ pub fn sockets(settings: &Settings, rooms: &Rooms) -> Sockets<User> {
             topic: Some(Rate::per_second(LIMITS.studio_room_rate).burst(LIMITS.studio_room_burst)),
             refusals_max: Some(LIMITS.studio_refusals_max),
         },
-        drain: DrainOptions { batch: LIMITS.studio_drain_batch, interval: 150.millis(), limit: settings.sockets_limit() },
+        drain: DrainOptions {
+            batch: LIMITS.studio_drain_batch,
+            interval: 150.millis(),
+            limit: settings.sockets_limit(),
+        },
         ..SocketOptions::default()
     };
     Sockets::new(rooms.pubsub().clone(), options)
