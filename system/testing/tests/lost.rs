@@ -70,7 +70,8 @@ impl Channel for Room {
                 Handled::reply(&json!({}))
             }
             "slow" => {
-                sleep(2.secs()).await;
+                let asked: Value = payload.deserialize()?;
+                sleep(asked["ms"].as_u64().unwrap_or(2_000).millis()).await;
                 socket.broadcast("done", &payload).await?;
                 out!("the slow one is done");
                 Handled::reply(&json!({}))
@@ -211,7 +212,7 @@ async fn an_end_in_order_sends_what_waits_and_waits_for_no_handler(sim: Sim) {
     for number in 0..100 {
         alice.push(ROOM, "say", json!({ "number": number })).await;
     }
-    alice.push(ROOM, "slow", json!({})).await;
+    alice.push(ROOM, "slow", json!({ "ms": 10_000 })).await; // longer than a close waits for the client's
     sleep(1.secs()).await;
     assert_eq!(node.stop(60.secs()).await, Exit::Finished);
     let mut heard = Vec::new();
