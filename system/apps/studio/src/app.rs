@@ -137,7 +137,7 @@ fn server_options(settings: &Settings) -> ServerOptions {
         },
         shield_timeout: settings.connections_limit(),
         // Nothing here takes more than a few messages by long-poll.
-        body_len_max: channel::MESSAGE_LEN_MAX,
+        body_len_max: channel::MESSAGE_LEN_MAX as u64,
         ..ServerOptions::default()
     }
 }
