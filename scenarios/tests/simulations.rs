@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // a test starts programs, and asks what the bans keep from others
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use scenarios::bank::Entry;

@@ -38,7 +38,7 @@ use session::{Ask, Polled, Poller};
 const LINES_MAX: usize = simurgh_config::Limits::DEFAULT.channels_poll_lines_max;
 
 /// Characters of one line that are bytes in base64.
-const BINARY_LEN_MAX: usize = 10_000_000;
+const BINARY_LEN_MAX: usize = simurgh_config::Limits::DEFAULT.channels_poll_binary_len_max.as_usize();
 
 /// What a token is signed for.
 const PURPOSE: &str = "channels long-poll";

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 const PARAMS_MAX: usize = simurgh_config::Limits::DEFAULT.form_fields_max;
 
 /// Names in names in names.
-const DEPTH_MAX: usize = 32;
+const DEPTH_MAX: usize = simurgh_config::Limits::DEFAULT.channels_params_depth_max;
 
 /// What a client says when it connects: the query and the path's parameters, by name. A name `user[id]` is a name in a
 /// record, as PHP and Plug write it, and `list[]` an entry of a list.

@@ -27,7 +27,7 @@ use crate::{Channel, Fault, Handled, Incoming, Payload, PublishError, Socket, To
 const MAILBOX: usize = simurgh_config::Limits::DEFAULT.channels_mailbox_max;
 
 /// How long a channel that is replaced may take to end.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+const SHUTDOWN: Duration = simurgh_config::Limits::DEFAULT.channels_replace_timeout;
 
 pub(crate) type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 

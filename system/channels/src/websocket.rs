@@ -50,7 +50,7 @@ impl Settings {
         let config = Config {
             frame_len_max: options.frame_len_max,
             message_len_max: options.message_len_max,
-            inflate_ratio_max: 25,
+            inflate_ratio_max: simurgh_config::Limits::DEFAULT.channels_inflate_ratio_max,
             ..Config::default()
         };
         let options = ws::Options {

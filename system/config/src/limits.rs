@@ -208,7 +208,16 @@ limits! {
         at "it is answered with \"join crashed\"", by "channels: `SocketOptions::join_timeout`";
     /// Messages that wait for one channel.
     channels_mailbox_max: usize = 256, "messages",
-        at "its client's next message waits, and what others send is dropped", by "channels: the channel's mailbox";
+        at "its client's next message waits, at most 5 s, and is then answered with \"overloaded\"; what others send is dropped", by "channels: the channel's mailbox";
+    /// Time that a channel may take to end when its client joins the topic again.
+    channels_replace_timeout: Duration = Duration::from_secs(5), "time",
+        at "it is killed", by "channels: joins";
+    /// Names in names of a socket's parameters: `user[address][city]`.
+    channels_params_depth_max: usize = 32, "names",
+        at "the request is refused with 400", by "channels: `Params`";
+    /// How many times its length a compressed message inflates to, if the mount compresses.
+    channels_inflate_ratio_max: u32 = 25, "times",
+        at "the socket is closed with 1009", by "channels: `SocketOptions::compress`";
     /// Frames that wait for one client.
     channels_outbox_frames_max: usize = 4_096, "frames",
         at "as `Overflow` says: by default the socket is closed with 1013", by "channels: `OutboxOptions::frames_max`";
@@ -230,6 +239,9 @@ limits! {
     /// Lines of one long-poll's body.
     channels_poll_lines_max: usize = 100, "lines",
         at "the rest is not read", by "channels: long-poll";
+    /// One line of a long-poll's body that is bytes, in base64.
+    channels_poll_binary_len_max: ByteSize = ByteSize(10_000_000), "bytes",
+        at "it is answered with 400", by "channels: long-poll";
     /// Sockets that are closed at once in a drain.
     channels_drain_batch: usize = 10_000, "sockets",
         at "the next batch waits for the interval", by "channels: `DrainOptions::batch`";
@@ -281,6 +293,60 @@ limits! {
     /// One message between replicas of presence.
     presence_message_len_max: ByteSize = ByteSize::mib(64), "bytes",
         at "it is not sent, and not read", by "channels: `presence::MESSAGE_LEN_MAX`";
+    /// Rooms of the studio that have a history or are in use.
+    studio_rooms_max: usize = 1_000, "rooms",
+        at "joining or opening one more is refused with `too_many_rooms`", by "studio: `STUDIO_ROOMS_MAX`";
+    /// Name of a room of the studio.
+    studio_room_len_max: usize = 32, "characters",
+        at "joining or opening it is refused with `bad_room_name`", by "studio: `names::ROOM_LEN_MAX`";
+    /// Name of a person in the studio.
+    studio_name_len_max: usize = 32, "characters",
+        at "joining is refused with `bad_name`", by "studio: `names::NAME_LEN_MAX`";
+    /// Text of a message in the studio.
+    studio_text_len_max: usize = 2_000, "characters",
+        at "it is answered with `text_too_long`", by "studio: `names::TEXT_LEN_MAX`";
+    /// What a client of the studio calls a message.
+    studio_nonce_len_max: ByteSize = ByteSize(64), "bytes",
+        at "the message is taken without it", by "studio: `channel::NONCE_LEN_MAX`";
+    /// Messages of a room of the studio that are kept.
+    studio_history_max: usize = 100, "messages",
+        at "the oldest is forgotten", by "studio: `history::KEPT`";
+    /// Messages of a room of the studio that wait for the disk.
+    studio_waiting_max: usize = 256, "messages",
+        at "one more is answered with `overloaded`", by "studio: `room::WAITING_MAX`";
+    /// Time from one look for people in a room of the studio to the next.
+    studio_idle_check: Duration = Duration::from_mins(2), "time",
+        at "the process of a room without people ends; its history is on disk", by "studio: `room::IDLE_CHECK`";
+    /// Bytes of one message of a client of the studio, and of a request's body.
+    studio_message_len_max: ByteSize = ByteSize::kib(64), "bytes",
+        at "the socket is closed with 1009, the request refused with 413", by "studio: `channel::MESSAGE_LEN_MAX`";
+    /// Rooms of the studio that one page has joined.
+    studio_channels_max: usize = 20, "channels",
+        at "a join is answered with \"too many channels joined\"", by "studio: `channel::sockets`";
+    /// Messages of one page of the studio in a second.
+    studio_socket_rate: u32 = 30, "messages",
+        at "beyond the burst they are answered with \"rate limited\"", by "studio: `channel::sockets`";
+    /// Messages of one page of the studio at once.
+    studio_socket_burst: u32 = 90, "messages",
+        at "further ones are answered with \"rate limited\"", by "studio: `channel::sockets`";
+    /// Messages of one page of the studio to one room in a second.
+    studio_room_rate: u32 = 5, "messages",
+        at "beyond the burst they are answered with \"rate limited\"", by "studio: `channel::sockets`";
+    /// Messages of one page of the studio to one room at once.
+    studio_room_burst: u32 = 20, "messages",
+        at "further ones are answered with \"rate limited\"", by "studio: `channel::sockets`";
+    /// Messages of one page of the studio that are refused by its rates.
+    studio_refusals_max: u32 = 500, "messages",
+        at "the socket is closed with 1008", by "studio: `channel::sockets`";
+    /// Sockets of the studio that are closed at once in a drain.
+    studio_drain_batch: usize = 500, "sockets",
+        at "the next batch waits 150 ms, as long as there is time", by "studio: `channel::sockets`";
+    /// Processes that the studio's node page lists.
+    studio_processes_max: usize = 400, "processes",
+        at "more are counted", by "studio: `node::PROCESSES_MAX`";
+    /// Topics that the studio's node page lists.
+    studio_topics_max: usize = 100, "topics",
+        at "more are counted", by "studio: `node::TOPICS_MAX`";
     /// Lines of the log that a node remembers, if it is told to.
     log_recent_max: usize = 1_000, "lines",
         at "the oldest is forgotten", by "telemetry: `logs::RECENT_MAX`";
@@ -316,7 +382,7 @@ limits! {
         at "a field that ends later is not seen by them", by "web: `protect_from_forgery`, `method_override`";
     /// Values of one query or form.
     form_fields_max: usize = 1_000, "values",
-        at "the request is refused with 400", by "web: `Query`, `Form`";
+        at "the request is refused with 400", by "web: `Query`, `Form`; channels: `Params`";
     /// Ranges that one request may ask for.
     ranges_max: usize = 16, "ranges",
         at "the whole is sent", by "web: `Conn::send_file`";

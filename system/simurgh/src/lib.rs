@@ -71,11 +71,14 @@
 //! ```
 //!
 //! The same `serve` runs under a seeded simulator in a plain `cargo test`: see the crate
-//! `simurgh-sim`, a development dependency. The modules are the floors of the house, from the
+//! `simurgh-sim`, a development dependency. A chat from an empty folder, server, page and simulated test, is the
+//! [`guide`]. The modules are the floors of the house, from the
 //! machine up: [`runtime`], [`telemetry`], [`config`], [`otp`], [`net`], [`http`], [`pubsub`], [`web`],
 //! [`channels`].
 
 #![forbid(unsafe_code)]
+
+pub mod guide;
 
 pub use simurgh_channels as channels;
 pub use simurgh_config as config;
@@ -88,16 +91,68 @@ pub use simurgh_telemetry as telemetry;
 pub use simurgh_web as web;
 
 /// What most files of an application want.
+///
+/// Three names have to be imported from where they live, since they mean two things: [`http::Server`](crate::http::Server)
+/// beside the trait of processes, [`http::Options`](crate::http::Options) beside the listener's, and
+/// [`channels::Params`](crate::channels::Params) beside [`web::Params`](crate::web::Params).
 pub mod prelude {
+    pub use crate::channels::presence::Presence;
+    pub use crate::channels::{
+        Answers, Channel, Channels, ConnectInfo, Handled, Joined, Payload, Refused, Rejected, Socket, SocketOptions,
+        Sockets, Topic, UserSocket,
+    };
     pub use crate::net::{Connection, Handler, ListenError, Listener, Options};
     pub use crate::otp::{
         self, Application, CallError, CastError, ChildSpec, Context, DynamicSupervisor, ExitReason, Flow, Info,
         InitError, IntoChild, Pid, Policy, Registry, Reply, Restart, Server, ServerRef, Shutdown, Start, StartError,
         Strategy, Supervisor, SupervisorRef, Task, TaskSupervisor, Tasks,
     };
+    pub use crate::pubsub::PubSub;
     pub use crate::runtime::{
         self, DurationExt, Instant, Timestamp, buggify, err, join, out, planted, probe, select, sleep, spawn, timeout,
     };
     pub use crate::telemetry::{self, event};
     pub use tokio::io::{AsyncReadExt, AsyncWriteExt};
+}
+
+#[cfg(test)]
+mod tests {
+    /// Both preludes and all of the web, side by side: a name of two meanings would not compile.
+    #[expect(dead_code, reason = "it has to compile")]
+    mod side_by_side {
+        use crate::channels::prelude::*;
+        use crate::prelude::*;
+        use crate::web::*;
+
+        struct User(Presence, PubSub);
+
+        impl UserSocket for User {
+            async fn connect(_: crate::channels::Params, _: &ConnectInfo) -> std::result::Result<Self, Refused> {
+                Err(Refused::new())
+            }
+
+            fn channels() -> Channels {
+                Channels::new().channel::<Room>("room:*")
+            }
+        }
+
+        struct Room;
+
+        impl Channel for Room {
+            type Info = ();
+
+            async fn join(_: &Topic, _: Payload, _: &mut Socket) -> Joined<Self> {
+                Err(Rejected::because("closed"))
+            }
+
+            async fn handle_in(&mut self, _: &str, _: Payload, _: &mut Socket) -> Handled {
+                Handled::noreply()
+            }
+        }
+
+        fn endpoint(sockets: Sockets<User>) -> Endpoint<impl Plug> {
+            let _: SocketOptions = SocketOptions::default();
+            Endpoint::new(sockets)
+        }
+    }
 }

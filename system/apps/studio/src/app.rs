@@ -28,6 +28,7 @@ use crate::pulse::Pulse;
 use crate::rooms::Rooms;
 use crate::settings::Settings;
 use crate::web::{self, State};
+use crate::{browser, channel};
 
 /// Why the studio did not run, or not to its orderly end.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +139,7 @@ fn server_options(settings: &Settings) -> ServerOptions {
         },
         shield_timeout: settings.connections_limit(),
         // Nothing here takes more than a few messages by long-poll.
-        body_len_max: 64 * 1024,
+        body_len_max: channel::MESSAGE_LEN_MAX as u64,
         ..ServerOptions::default()
     }
 }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use simurgh::channels::prelude::*;
 use simurgh::channels::{Budget, CheckOrigin, DrainOptions, Fault, LongPollOptions, Rate};
+use simurgh::config::Limits;
 use simurgh::prelude::*;
 use simurgh::web::{Keys, StatusCode};
 
@@ -24,8 +25,13 @@ use crate::room::Said;
 use crate::rooms::{NoRoom, Rooms, TOPIC};
 use crate::settings::Settings;
 
+/// What is bounded, as the table of the platform has it.
+const LIMITS: Limits = Limits::DEFAULT;
+
 /// Bytes of what a client calls a message.
-const NONCE_LEN_MAX: usize = 64;
+const NONCE_LEN_MAX: usize = LIMITS.studio_nonce_len_max.as_usize();
+/// Bytes of what a client sends at once.
+pub(crate) const MESSAGE_LEN_MAX: usize = LIMITS.studio_message_len_max.as_usize();
 
 /// One page that has connected.
 pub struct User {
@@ -164,15 +170,19 @@ pub fn sockets(settings: &Settings, rooms: &Rooms) -> Sockets<User> {
     let options = SocketOptions {
         check_origin,
         long_poll: Some(LongPollOptions::new(Keys::random())),
-        frame_len_max: 64 * 1024,
-        message_len_max: 64 * 1024,
-        channels_max: 20,
+        frame_len_max: MESSAGE_LEN_MAX,
+        message_len_max: MESSAGE_LEN_MAX,
+        channels_max: LIMITS.studio_channels_max,
         budget: Budget {
-            socket: Some(Rate::per_second(30).burst(90)),
-            topic: Some(Rate::per_second(5).burst(20)),
-            refusals_max: Some(500),
+            socket: Some(Rate::per_second(LIMITS.studio_socket_rate).burst(LIMITS.studio_socket_burst)),
+            topic: Some(Rate::per_second(LIMITS.studio_room_rate).burst(LIMITS.studio_room_burst)),
+            refusals_max: Some(LIMITS.studio_refusals_max),
         },
-        drain: DrainOptions { batch: 500, interval: 150.millis(), limit: settings.sockets_limit() },
+        drain: DrainOptions {
+            batch: LIMITS.studio_drain_batch,
+            interval: 150.millis(),
+            limit: settings.sockets_limit(),
+        },
         ..SocketOptions::default()
     };
     Sockets::new(rooms.pubsub().clone(), options).with_state(rooms.clone())

@@ -18,7 +18,7 @@ pub use file::{Log, Opened};
 pub use record::{Damage, Decoded, FORMAT_VERSION, MAGIC, RECORD_LEN_MAX, decode, encode, header};
 
 /// Messages of a room that are kept.
-pub const KEPT: usize = 100;
+pub const KEPT: usize = simurgh::config::Limits::DEFAULT.studio_history_max;
 
 /// One message of a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,12 +3,14 @@
 //! Whatever passes here is shown as text, never as markup. What is refused are names that could be taken for others,
 //! and sizes that would cost those who read them.
 
+use simurgh::config::Limits;
+
 /// Characters of a room's name.
-pub const ROOM_LEN_MAX: usize = 32;
+pub const ROOM_LEN_MAX: usize = Limits::DEFAULT.studio_room_len_max;
 /// Characters of a person's name.
-pub const NAME_LEN_MAX: usize = 32;
+pub const NAME_LEN_MAX: usize = Limits::DEFAULT.studio_name_len_max;
 /// Characters of a message.
-pub const TEXT_LEN_MAX: usize = 2_000;
+pub const TEXT_LEN_MAX: usize = Limits::DEFAULT.studio_text_len_max;
 
 /// Why a name or a text is not taken. `code` is stable, and what clients compare; the message is for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

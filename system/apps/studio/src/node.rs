@@ -1,6 +1,7 @@
 //! The node page: who runs under whom, what waits where, and what has been counted. A page, and JSON that it asks for.
 
 use serde_json::{Value, json};
+use simurgh::config::Limits;
 use simurgh::otp::observer;
 use simurgh::web::{Conn, Html, Json};
 
@@ -8,9 +9,9 @@ use crate::pages::{Part, layout};
 use crate::web::{State, state};
 
 /// Processes that are listed; there may be one for each connection, and more.
-const PROCESSES_MAX: usize = 400;
+const PROCESSES_MAX: usize = Limits::DEFAULT.studio_processes_max;
 /// Topics that are listed, the fullest first.
-const TOPICS_MAX: usize = 100;
+const TOPICS_MAX: usize = Limits::DEFAULT.studio_topics_max;
 
 /// `GET /node`
 pub async fn page(conn: &mut Conn) -> Html<String> {

@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use simurgh::config::Limits;
 use simurgh::otp::InitError;
 use simurgh::prelude::*;
 use simurgh::pubsub::{self, PubSub};
@@ -20,10 +21,10 @@ use simurgh::pubsub::{self, PubSub};
 use crate::history::{KEPT, Log, Message};
 
 /// Messages that wait for the disk; one more is refused.
-pub const WAITING_MAX: usize = 256;
+pub const WAITING_MAX: usize = Limits::DEFAULT.studio_waiting_max;
 
-/// How long a room without people is kept in memory.
-const IDLE_CHECK: Duration = Duration::from_mins(2);
+/// How often a room looks whether anybody is there; if not, its process ends.
+const IDLE_CHECK: Duration = Limits::DEFAULT.studio_idle_check;
 
 /// A message that somebody wants to say. Name and text have passed [`names`](crate::names).
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ settings! {
         /// Where the histories of rooms are kept.
         data: PathBuf = PathBuf::from("studio-data"), env "STUDIO_DATA";
         /// Rooms that have a history or are in use.
-        rooms_max: usize = 1_000, env "STUDIO_ROOMS_MAX", in 1..=100_000;
+        rooms_max: usize = Limits::DEFAULT.studio_rooms_max, env "STUDIO_ROOMS_MAX", in 1..=100_000;
         /// Origins of pages that may connect, such as `https://chat.example`; without any, those of the request's host.
         origins: Vec<Origin> = Vec::new(), env "STUDIO_ORIGINS";
         /// Proxies whose `x-forwarded-` headers are believed, such as 127.0.0.1 or 10.0.0.0/8.

@@ -259,13 +259,25 @@ struct Waiting {
 
 type Wire = ws::Socket<TcpStream>;
 
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Why a connection is over.
 struct Lost(Option<CloseCode>);
 
 impl Driver {
     async fn run(mut self) {
         loop {
-            if let Ok(mut wire) = ws::connect(&self.uri, &ws::Options::default()).await {
+            let (uri, options) = (self.uri.clone(), ws::Options::default());
+            let connected = select! {
+                connected = ws::connect(&uri, &options) => connected.ok(),
+                () = self.idle_until(None) => None,
+            };
+            if let Some(mut wire) = connected {
                 self.tries = 0;
                 self.shared.seen.lock().connects += 1;
                 let Err(Lost(code)) = self.connected(&mut wire).await;
@@ -274,20 +286,39 @@ impl Driver {
             self.lost();
             let wait = RECONNECT_MS[self.tries.min(RECONNECT_MS.len() - 1)];
             self.tries += 1;
-            self.idle_until(Instant::now() + Duration::from_millis(wait)).await;
+            self.idle_until(Some(Instant::now() + Duration::from_millis(wait))).await;
         }
     }
 
-    /// Takes what it is told, while there is no connection.
-    async fn idle_until(&mut self, end: Instant) {
+    /// Takes what it is told, and gives up what has waited too long, while there is no connection.
+    async fn idle_until(&mut self, end: Option<Instant>) {
         loop {
+            let wake = self.waits().chain(end).min();
             select! {
-                () = sleep_until(end) => return,
+                () = until(wake) => {}
                 command = self.commands.recv() => match command {
                     Some(command) => self.note(command),
                     None => std::future::pending().await,
                 },
             }
+            let now = Instant::now();
+            if end.is_some_and(|end| end <= now) {
+                return;
+            }
+            self.expire(now);
+        }
+    }
+
+    /// Until when pushes wait for their answers, or to be sent.
+    fn waits(&self) -> impl Iterator<Item = Instant> + '_ {
+        let buffered = self.channels.values().flat_map(|member| &member.buffered);
+        buffered.chain(self.pushes.values()).map(|waiting| waiting.until)
+    }
+
+    fn expire(&mut self, now: Instant) {
+        self.pushes.retain(|_, waiting| waiting.until > now);
+        for member in self.channels.values_mut() {
+            member.buffered.retain(|waiting| waiting.until > now);
         }
     }
 
@@ -308,8 +339,7 @@ impl Driver {
         let mut beat_at = Instant::now() + self.options.heartbeat;
         loop {
             let due = self.channels.values().filter_map(|member| member.due);
-            let waits = self.channels.values().flat_map(|member| &member.buffered).chain(self.pushes.values());
-            let wake = due.chain(waits.map(|waiting| waiting.until)).chain([beat_at]).min().unwrap_or(beat_at);
+            let wake = due.chain(self.waits()).chain([beat_at]).min().unwrap_or(beat_at);
             select! {
                 frame = wire.recv() => match frame {
                     Ok(Some(frame)) => self.heard(wire, &frame).await?,
@@ -337,10 +367,7 @@ impl Driver {
     }
 
     async fn overdue(&mut self, wire: &mut Wire, now: Instant) -> Result<(), Lost> {
-        self.pushes.retain(|_, waiting| waiting.until > now);
-        for member in self.channels.values_mut() {
-            member.buffered.retain(|waiting| waiting.until > now);
-        }
+        self.expire(now);
         let due = self.channels.iter().filter(|(_, member)| member.due.is_some_and(|due| due <= now));
         let due: Vec<(String, State)> = due.map(|(topic, member)| (topic.clone(), member.state)).collect();
         for (topic, state) in due {
