@@ -11,13 +11,19 @@ use crate::{Header, JoinError, Label, Node, NodeId, panic, stdio, task};
 
 mod workers;
 
-use workers::Workers;
+#[cfg(test)]
+mod tests;
+
+use workers::{Count, Workers};
 
 /// How long a finished program waits for blocking work and isolated tasks that are still running.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Runs `main` as the first task of a node called `name`, on tokio's multi-thread runtime, and
-/// returns its output. What is still running then is dropped.
+/// Runs `main` as the first task of a node called `name`, on tokio, and returns its output. What is
+/// still running then is dropped.
+///
+/// There is a worker thread for each core that the process may use, or as many as the environment's
+/// `TOKIO_WORKER_THREADS` says. One alone serves its tasks strictly in order.
 ///
 /// ```
 /// let answer = simurgh_runtime::run("example", async { 42 });
@@ -37,9 +43,18 @@ pub(crate) fn run_watched<T: Send + 'static>(
     settings: watchdog::Settings,
     main: impl Future<Output = T> + Send + 'static,
 ) -> T {
+    run_on(Count::of_this_machine(), name, settings, main)
+}
+
+fn run_on<T: Send + 'static>(
+    count: Count,
+    name: &str,
+    settings: watchdog::Settings,
+    main: impl Future<Output = T> + Send + 'static,
+) -> T {
     panic::install_hook();
     let node = Node::new(NodeId(0), name, 0);
-    let workers = match handles_are_left().and_then(|()| Workers::start(&node)) {
+    let workers = match handles_are_left().and_then(|()| Workers::start(count, &node)) {
         Ok(workers) => workers,
         // No file handles left, most likely. There is nothing to run on, so nothing to return to.
         Err(error) => {

@@ -45,9 +45,12 @@ pub(super) struct Alone {
 const SHARED_QUEUE_INTERVAL: u32 = 2;
 
 impl Workers {
-    /// Starts as many as there should be, watched for `node`.
-    pub(super) fn start(node: &Node) -> io::Result<Self> {
-        if is_alone() { Alone::start(node).map(Self::One) } else { several(node).map(Self::Several) }
+    /// Starts them, watched for `node`.
+    pub(super) fn start(count: Count, node: &Node) -> io::Result<Self> {
+        match count {
+            Count::One => Alone::start(node).map(Self::One),
+            Count::Several => several(node).map(Self::Several),
+        }
     }
 
     /// The tokio that they run.
@@ -70,11 +73,20 @@ impl Workers {
     }
 }
 
-/// Whether there is to be one worker.
-fn is_alone() -> bool {
-    match std::env::var("TOKIO_WORKER_THREADS") {
-        Ok(said) => said.parse() == Ok(1),
-        Err(_) => std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1),
+/// How many there are to be; how many several are, tokio knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Count {
+    One,
+    Several,
+}
+
+impl Count {
+    pub(super) fn of_this_machine() -> Self {
+        let is_one = match std::env::var("TOKIO_WORKER_THREADS") {
+            Ok(said) => said.parse() == Ok(1),
+            Err(_) => std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1),
+        };
+        if is_one { Self::One } else { Self::Several }
     }
 }
 
