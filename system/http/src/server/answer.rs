@@ -100,6 +100,7 @@ struct Told<S> {
 
 impl<S: Service> Told<S> {
     /// Begins to serve.
+    #[inline] // a request is too large to be handed on for nothing
     fn serve(self, mut request: http::Request<Incoming>, head: Head) -> Handling<S> {
         let at = Arc::clone(&self.at);
         event!("http.request.start", {}, {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
-use simurgh_net::Connection;
+use simurgh_net::{Connection, DrainSignal};
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::time::Sleep;
 use simurgh_runtime::{Instant, PanicReport, planted, sim, sleep_until, timeout};
@@ -83,6 +83,7 @@ impl<S: Service> Endpoint<S> {
     /// Speaks HTTP to the connection's end, or until another protocol begins.
     async fn speak_http(&self, connection: Connection) -> io::Result<Option<Protocol>> {
         let client = Client::new(connection.peer_addr(), connection.local_addr()?, connection.number());
+        let drain = connection.drain_signal();
         let framing = Framing::new(self.options.bounds());
         let wire = Wire::new(connection, framing, self.options.half_close);
         let turn = Arc::clone(wire.turn());
@@ -103,12 +104,14 @@ impl<S: Service> Endpoint<S> {
         });
         let mut http = http1::Builder::new();
         http.auto_date_header(!dates)
-            .half_close(self.options.half_close)
+            // hyper is not to look after a client that may have gone while it is answered: we do, at no cost for an answer
+            // that comes at once. And when hyper reads on, the request is gone, so that it has its buffer back.
+            .half_close(true)
             .header_read_timeout(None)
             .max_buf_size(BUFFER_LEN_MAX.max(self.options.head_len_max + READ_SLACK))
             .max_headers(self.options.fields_max.max(STAND_IN_FIELDS));
         let http = http.serve_connection(Io(Arc::clone(&wire)), Adapter(Arc::clone(&at)));
-        let mut driver = Driver { http, at, waiting: None, timer: None, timer_wakes: None, is_draining: false };
+        let mut driver = Driver { http, at, drain, waiting: None, timer: None, alarm: None, is_draining: false };
         let end = poll_fn(|cx| driver.poll(cx)).await;
         driver.end(end).await
     }
@@ -123,12 +126,25 @@ const STAND_IN_FIELDS: usize = 2;
 struct Driver<S: Service> {
     http: http1::Connection<Io, Adapter<S>>,
     at: Arc<At<S>>,
+    drain: DrainSignal,
     /// What is being waited for, and how long already.
     waiting: Option<(Wait, Clock)>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Who the timer wakes.
-    timer_wakes: Option<Waker>,
+    alarm: Option<Alarm>,
     is_draining: bool,
+}
+
+/// What the timer was told.
+struct Alarm {
+    rings_at: Instant,
+    wakes: Waker,
+}
+
+impl Alarm {
+    /// Whether it wakes the task by `deadline`, and has not done so `now`.
+    fn serves(&self, deadline: Instant, now: Instant, cx: &Context<'_>) -> bool {
+        now < self.rings_at && self.rings_at <= deadline && self.wakes.will_wake(cx.waker())
+    }
 }
 
 /// How long something has been waited for.
@@ -179,13 +195,15 @@ impl<S: Service> Driver<S> {
                 Poll::Ready(result) => return Poll::Ready(End::Http(result)),
                 Poll::Pending => {}
             }
-            let wait = {
+            if !self.is_draining && self.drain.poll(cx).is_ready() {
+                self.is_draining = true;
+                self.at.ends.store(true, Ordering::Relaxed);
+                continue;
+            }
+            let wait = if let Some(idle) = self.at.turn.idle() {
+                idle
+            } else {
                 let mut wire = self.at.wire.lock();
-                if !self.is_draining && wire.poll_draining(cx).is_ready() {
-                    self.is_draining = true;
-                    self.at.ends.store(true, Ordering::Relaxed);
-                    continue;
-                }
                 if self.at.turn.is_answering() && !planted!("http.ignores-gone") && wire.poll_gone(cx).is_ready() {
                     return Poll::Ready(End::Gone);
                 }
@@ -223,11 +241,14 @@ impl<S: Service> Driver<S> {
             Wait::Body(..) => options.body_timeout,
             Wait::Write(_) => options.write_timeout,
         };
-        let since = match self.waiting {
-            Some((known, clock)) if known == wait => clock.since(),
-            _ => Instant::now(),
-        };
+        let known = self.waiting.filter(|(known, _)| *known == wait);
+        let since = known.map_or_else(Instant::now, |(_, clock)| clock.since());
         self.waiting = Some((wait, Clock::Runs(since)));
+        // For nearly every request the timer runs for one before it, and need not be looked at.
+        let is_served = |alarm: &Alarm| alarm.serves(since + limit, since, cx);
+        if known.is_none() && self.alarm.as_ref().is_some_and(is_served) {
+            return Poll::Pending;
+        }
         ready!(self.poll_timer(since + limit, cx));
         self.waiting = None;
         Poll::Ready(match wait {
@@ -248,18 +269,18 @@ impl<S: Service> Driver<S> {
     /// Ready at `deadline`. The timer may be set to an earlier moment, and is then looked at for nothing.
     fn poll_timer(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| {
-            self.timer_wakes = None;
+            self.alarm = None;
             Box::pin(sleep_until(deadline))
         });
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
-            self.timer_wakes = None;
+            self.alarm = None;
         }
         // A timer that runs and will wake us need not be told again.
-        if !timer.is_elapsed() && self.timer_wakes.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+        if !timer.is_elapsed() && self.alarm.as_ref().is_some_and(|alarm| alarm.wakes.will_wake(cx.waker())) {
             return Poll::Pending;
         }
-        self.timer_wakes = Some(cx.waker().clone());
+        self.alarm = None;
         // Without a budget: a poll that is cut short tells the timer nothing.
         while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
             if timer.deadline() >= deadline {
@@ -268,6 +289,7 @@ impl<S: Service> Driver<S> {
             }
             timer.as_mut().reset(deadline);
         }
+        self.alarm = Some(Alarm { rings_at: timer.deadline(), wakes: cx.waker().clone() });
         Poll::Pending
     }
 
