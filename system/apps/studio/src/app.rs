@@ -23,7 +23,6 @@ use simurgh::otp::{BootFailure, Outcome, Running};
 use simurgh::prelude::*;
 use simurgh::pubsub::PubSub;
 
-use crate::browser;
 use crate::pulse::Pulse;
 use crate::rooms::Rooms;
 use crate::settings::Settings;

@@ -9,9 +9,9 @@
 //! let itself be dropped keeps the program from its end.
 
 use std::io;
-use std::sync::mpsc::{self, Receiver};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
