@@ -92,9 +92,9 @@ pub use simurgh_web as web;
 
 /// What most files of an application want.
 ///
-/// Three names have to be imported from where they live, since they mean two things: [`http::Server`](crate::http::Server)
-/// beside the trait of processes, [`http::Options`](crate::http::Options) beside the listener's, and
-/// [`channels::Params`](crate::channels::Params) beside [`web::Params`](crate::web::Params).
+/// Three names have to be imported from where they live, since they mean two things: [`http::Server`]
+/// beside the trait of processes, [`http::Options`] beside the listener's, and
+/// [`channels::Params`] beside [`web::Params`].
 pub mod prelude {
     pub use crate::channels::presence::Presence;
     pub use crate::channels::{
