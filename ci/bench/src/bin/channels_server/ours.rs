@@ -1,5 +1,7 @@
 //! Ours, with its default limits.
 
+use std::time::Duration;
+
 use simurgh::channels::prelude::*;
 use simurgh::channels::presence::Presence;
 use simurgh::channels::{CheckOrigin, Fault};
@@ -79,7 +81,9 @@ router! {
 }
 
 fn sockets() -> Sockets<User> {
-    let options = SocketOptions { check_origin: CheckOrigin::Off, ..SocketOptions::default() };
+    // The load sends no heartbeats.
+    let timeout = Duration::from_secs(3_600);
+    let options = SocketOptions { check_origin: CheckOrigin::Off, timeout, ..SocketOptions::default() };
     Sockets::new(PubSub::find(NAME).expect("it is registered"), options)
 }
 

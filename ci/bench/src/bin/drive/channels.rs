@@ -70,7 +70,8 @@ Server on core 0 with one worker thread, generators on core 1, loopback, TCP_NOD
 interleaved pairs of 2 s after one to warm up; a ratio is ours to the peer's in the same pair, its median with a 90 %
 interval by order statistics. Processor time is the server's, for an echo or a delivery. The peer is tokio-tungstenite
 with a 4 KiB read buffer and a broadcast channel: it looks for a word in a message and hands it on as it is. Ours has
-its default limits, a process for each connection and each channel, and writes a reply. \"Not behind\" is met when the
+its default limits (but waits an hour for heartbeats, which the load does not send), a process for each connection and
+each channel, and writes a reply. \"Not behind\" is met when the
 interval's bad end is within 3 % of equal."
     );
     for connections in [100, 1_000] {

@@ -12,7 +12,6 @@
 mod ours;
 mod raw;
 
-use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
