@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// Interleaved pairs, after one to warm up.
@@ -31,10 +32,16 @@ pub fn lines() -> UnboundedReceiver<String> {
     lines
 }
 
+/// A peer's runtime, as ours is: for one worker thread tokio's scheduler for one, else that for several.
+pub fn runtime() -> tokio::runtime::Runtime {
+    let is_alone = std::env::var("TOKIO_WORKER_THREADS").is_ok_and(|said| said == "1");
+    let mut runtime = if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    runtime.enable_all().build().expect("a runtime")
+}
+
 /// Runs a peer on a worker, as ours: a task on the main thread would pay a wake-up each time.
 pub fn on_tokio<T: Send + 'static>(main: impl Future<Output = T> + Send + 'static) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { tokio::spawn(main).await.expect("an end") })
+    runtime().block_on(async { tokio::spawn(main).await.expect("an end") })
 }
 
 /// A program of this workspace, pinned to one core, driven by lines.

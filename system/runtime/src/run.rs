@@ -4,17 +4,26 @@ use std::fmt::Display;
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::watchdog::{self, Watch, Watchdog};
+use crate::watchdog::{self, Watchdog};
 use crate::{Header, JoinError, Label, Node, NodeId, panic, stdio, task};
+
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+use workers::{Count, Workers};
 
 /// How long a finished program waits for blocking work and isolated tasks that are still running.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Runs `main` as the first task of a node called `name`, on tokio's multi-thread runtime, and
-/// returns its output. What is still running then is dropped.
+/// Runs `main` as the first task of a node called `name`, on tokio, and returns its output. What is
+/// still running then is dropped.
+///
+/// There is a worker thread for each core that the process may use, or as many as the environment's
+/// `TOKIO_WORKER_THREADS` says. One alone serves its tasks strictly in order.
 ///
 /// ```
 /// let answer = simurgh_runtime::run("example", async { 42 });
@@ -34,10 +43,19 @@ pub(crate) fn run_watched<T: Send + 'static>(
     settings: watchdog::Settings,
     main: impl Future<Output = T> + Send + 'static,
 ) -> T {
+    run_on(Count::of_this_machine(), name, settings, main)
+}
+
+fn run_on<T: Send + 'static>(
+    count: Count,
+    name: &str,
+    settings: watchdog::Settings,
+    main: impl Future<Output = T> + Send + 'static,
+) -> T {
     panic::install_hook();
     let node = Node::new(NodeId(0), name, 0);
-    let runtime = match handles_are_left().and_then(|()| tokio_for(&node)) {
-        Ok(runtime) => runtime,
+    let workers = match handles_are_left().and_then(|()| Workers::start(count, &node)) {
+        Ok(workers) => workers,
         // No file handles left, most likely. There is nothing to run on, so nothing to return to.
         Err(error) => {
             stdio::err(&format!("error: cannot start {name}: the operating system gives no event queue: {error}"));
@@ -48,13 +66,13 @@ pub(crate) fn run_watched<T: Send + 'static>(
     let _watchdog = Watchdog::start(&node, settings);
     let header = Header::new(Arc::clone(&node), Label::Static("main"), None);
     let output = {
-        let _inside = runtime.enter();
+        let _inside = workers.tokio().enter();
         let main = task::spawn_with(header, main);
-        runtime.block_on(main)
+        workers.tokio().block_on(main)
     };
     let ended = Instant::now();
     task::end_isolated(&node, GRACE);
-    runtime.shutdown_timeout(GRACE.saturating_sub(ended.elapsed()));
+    workers.end(GRACE.saturating_sub(ended.elapsed()));
     match output {
         Ok(output) => output,
         // As text, so that a test harness understands it.
@@ -63,24 +81,6 @@ pub(crate) fn run_watched<T: Send + 'static>(
             unreachable!("nobody has a handle to abort main with, and it is not isolated")
         }
     }
-}
-
-/// Every how many tasks a worker takes one from the shared queue.
-const SHARED_QUEUE_INTERVAL: u32 = 2;
-
-/// A tokio whose threads are watched for `node`, and have names that tell them apart.
-fn tokio_for(node: &Node) -> std::io::Result<tokio::runtime::Runtime> {
-    let watch = Arc::clone(Watch::of(node));
-    let threads = AtomicU64::new(0);
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // A worker's own queue holds 256 tasks; when more are ready at once the rest goes to the shared one, which it
-        // would look at for every 61st only: with a thousand busy connections some wait for a tenth of a second while
-        // others are served again and again. An empty shared queue costs a look at one number.
-        .global_queue_interval(SHARED_QUEUE_INTERVAL)
-        .thread_name_fn(move || format!("runtime-{}", threads.fetch_add(1, Ordering::Relaxed)))
-        .on_thread_start(move || watch.watch_this_thread_to_its_end())
-        .build()
 }
 
 /// Whether the process may open as many files as the runtime needs: tokio panics if its pipe for

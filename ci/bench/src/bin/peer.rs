@@ -4,9 +4,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn main() -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // On a worker, as ours: an accept loop on the main thread would pay a wake-up for each connection.
-    runtime.block_on(async { tokio::spawn(serve()).await.expect("an end") })
+    bench::runtime().block_on(async { tokio::spawn(serve()).await.expect("an end") })
 }
 
 async fn serve() -> std::io::Result<()> {

@@ -24,7 +24,7 @@ fn main() {
     let [what, variant, count] = args[..] else { panic!("{USAGE}") };
     let count: u64 = count.parse().expect(USAGE);
     match (what, variant) {
-        ("echo", "tokio") => plain().block_on(async {
+        ("echo", "tokio") => bench::runtime().block_on(async {
             let listener = tokio::net::TcpListener::bind(any_port()).await.expect("a port");
             let addr = listener.local_addr().expect("an address");
             let client = tokio::net::TcpStream::connect(addr).await.expect("a connection");
@@ -34,7 +34,7 @@ fn main() {
             tokio::spawn(ask(client, count)).await.expect("an end");
             server.await.expect("an end");
         }),
-        ("echo", "runtime") => plain().block_on(async {
+        ("echo", "runtime") => bench::runtime().block_on(async {
             let (client, server) = ends().await;
             let server = tokio::spawn(serve(server));
             tokio::spawn(ask(client, count)).await.expect("an end");
@@ -47,7 +47,10 @@ fn main() {
             server.await.expect("an end");
         }),
         ("polls", "tokio") => {
-            println!("{}", plain().block_on(async move { tokio::spawn(yields(count)).await.expect("a time") }));
+            println!(
+                "{}",
+                bench::runtime().block_on(async move { tokio::spawn(yields(count)).await.expect("a time") })
+            );
         }
         ("polls", "header") => {
             let polled = async move { simurgh_runtime::spawn(yields(count)).await.expect("a time") };
@@ -55,10 +58,6 @@ fn main() {
         }
         _ => panic!("{USAGE}"),
     }
-}
-
-fn plain() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime")
 }
 
 fn any_port() -> SocketAddr {

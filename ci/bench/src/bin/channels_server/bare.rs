@@ -12,9 +12,8 @@ const BEHIND_MAX: usize = 1_024;
 type Shouts = broadcast::Sender<(u64, Message)>;
 
 pub fn run() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     // On a worker, as ours: an accept loop on the main thread would pay a wake-up for each connection.
-    runtime.block_on(async { tokio::spawn(serve()).await.expect("an end") });
+    bench::runtime().block_on(async { tokio::spawn(serve()).await.expect("an end") });
 }
 
 async fn serve() {

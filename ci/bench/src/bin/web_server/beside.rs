@@ -14,12 +14,15 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Builder;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::{PLAIN, answer};
 
-pub fn run(serve: impl Future<Output = ()> + Send + 'static) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+/// On a scheduler with one worker thread, of several possible ones, or on one that can have no other.
+pub fn run(is_alone: bool, serve: impl Future<Output = ()> + Send + 'static) {
+    let mut runtime = if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    let runtime = runtime.enable_all().build().expect("a runtime");
     // On a worker, as ours: an accept loop on the main thread would pay a wake-up for each connection.
     runtime.block_on(async { tokio::spawn(serve).await.expect("an end") });
 }

@@ -9,6 +9,9 @@ mod ours;
 
 use serde::Serialize;
 
+/// After a peer's name: on tokio's current-thread scheduler, not on the one for many threads.
+const ALONE: &str = "-alone";
+
 pub const PLAIN: &str = "Hello, world!";
 
 #[derive(Serialize)]
@@ -23,13 +26,15 @@ pub fn answer() -> Answer {
 }
 
 fn main() {
-    match std::env::args().nth(1).as_deref() {
-        Some("hyper") => beside::run(beside::hyper()),
-        Some("axum") => beside::run(beside::axum()),
-        Some("tungstenite") => beside::run(beside::tungstenite()),
-        Some("fastwebsockets") => beside::run(beside::fastwebsockets()),
-        Some("ours") => ours::http(),
-        Some("websocket") => ours::websocket(),
+    let server = std::env::args().nth(1).unwrap_or_default();
+    let (server, is_alone) = server.strip_suffix(ALONE).map_or((&*server, false), |server| (server, true));
+    match server {
+        "hyper" => beside::run(is_alone, beside::hyper()),
+        "axum" => beside::run(is_alone, beside::axum()),
+        "tungstenite" => beside::run(is_alone, beside::tungstenite()),
+        "fastwebsockets" => beside::run(is_alone, beside::fastwebsockets()),
+        "ours" => ours::http(),
+        "websocket" => ours::websocket(),
         _ => panic!("usage: web_server hyper|axum|ours|tungstenite|fastwebsockets|websocket"),
     }
 }
