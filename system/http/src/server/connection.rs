@@ -103,7 +103,9 @@ impl<S: Service> Endpoint<S> {
         });
         let mut http = http1::Builder::new();
         http.auto_date_header(!dates)
-            .half_close(self.options.half_close)
+            // hyper is not to look after a client that may have gone while it is answered: we do, at no cost for an answer
+            // that comes at once. And when hyper reads on, the request is gone, so that it has its buffer back.
+            .half_close(true)
             .header_read_timeout(None)
             .max_buf_size(BUFFER_LEN_MAX.max(self.options.head_len_max + READ_SLACK))
             .max_headers(self.options.fields_max.max(STAND_IN_FIELDS));
