@@ -119,18 +119,12 @@ impl Connection {
 
     /// Ready once the listener drains.
     pub fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.shared.is_draining() {
-            return Poll::Ready(());
-        }
-        // The waker seldom changes; only then is the shared place locked.
-        if !self.drain_waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            self.drain_waker = Some(cx.waker().clone());
-            self.shared.wake_on_drain(cx.waker());
-            if self.shared.is_draining() {
-                return Poll::Ready(());
-            }
-        }
-        Poll::Pending
+        poll_draining(&self.shared, &mut self.drain_waker, cx)
+    }
+
+    /// The same, for who has the connection in other hands.
+    pub fn drain_signal(&self) -> DrainSignal {
+        DrainSignal { shared: Arc::clone(&self.shared), waker: None }
     }
 
     /// When the limit that comes first is up; none if nothing is limited now.
@@ -180,6 +174,41 @@ impl Connection {
             self.last_byte = Some(Instant::now());
         }
     }
+}
+
+/// Tells a connection's process that the listener drains. It is the one process of the connection that waits, here or
+/// at the [`Connection`].
+pub struct DrainSignal {
+    shared: Arc<ConnectionShared>,
+    waker: Option<Waker>,
+}
+
+impl DrainSignal {
+    /// Ready once the listener drains.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_draining(&self.shared, &mut self.waker, cx)
+    }
+}
+
+impl std::fmt::Debug for DrainSignal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DrainSignal({})", self.shared.number)
+    }
+}
+
+/// Ready once the listener drains. The waker seldom changes; only then is the shared place locked.
+fn poll_draining(shared: &ConnectionShared, known: &mut Option<Waker>, cx: &mut Context<'_>) -> Poll<()> {
+    if shared.is_draining() {
+        return Poll::Ready(());
+    }
+    if !known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+        *known = Some(cx.waker().clone());
+        shared.wake_on_drain(cx.waker());
+        if shared.is_draining() {
+            return Poll::Ready(());
+        }
+    }
+    Poll::Pending
 }
 
 impl AsyncRead for Connection {

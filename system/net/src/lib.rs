@@ -38,7 +38,7 @@ mod table;
 
 pub mod control;
 
-pub use connection::{Connection, Handler};
+pub use connection::{Connection, DrainSignal, Handler};
 pub use error::ListenError;
 pub use listener::{DrainReport, Listener};
 pub use options::Options;

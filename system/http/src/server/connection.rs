@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use hyper::server::conn::http1;
-use simurgh_net::Connection;
+use simurgh_net::{Connection, DrainSignal};
 use simurgh_runtime::sync::Mutex;
 use simurgh_runtime::time::Sleep;
 use simurgh_runtime::{Instant, PanicReport, planted, sim, sleep_until, timeout};
@@ -83,6 +83,7 @@ impl<S: Service> Endpoint<S> {
     /// Speaks HTTP to the connection's end, or until another protocol begins.
     async fn speak_http(&self, connection: Connection) -> io::Result<Option<Protocol>> {
         let client = Client::new(connection.peer_addr(), connection.local_addr()?, connection.number());
+        let drain = connection.drain_signal();
         let framing = Framing::new(self.options.bounds());
         let wire = Wire::new(connection, framing, self.options.half_close);
         let turn = Arc::clone(wire.turn());
@@ -110,7 +111,7 @@ impl<S: Service> Endpoint<S> {
             .max_buf_size(BUFFER_LEN_MAX.max(self.options.head_len_max + READ_SLACK))
             .max_headers(self.options.fields_max.max(STAND_IN_FIELDS));
         let http = http.serve_connection(Io(Arc::clone(&wire)), Adapter(Arc::clone(&at)));
-        let mut driver = Driver { http, at, waiting: None, timer: None, timer_wakes: None, is_draining: false };
+        let mut driver = Driver { http, at, drain, waiting: None, timer: None, timer_wakes: None, is_draining: false };
         let end = poll_fn(|cx| driver.poll(cx)).await;
         driver.end(end).await
     }
@@ -125,6 +126,7 @@ const STAND_IN_FIELDS: usize = 2;
 struct Driver<S: Service> {
     http: http1::Connection<Io, Adapter<S>>,
     at: Arc<At<S>>,
+    drain: DrainSignal,
     /// What is being waited for, and how long already.
     waiting: Option<(Wait, Clock)>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -181,13 +183,15 @@ impl<S: Service> Driver<S> {
                 Poll::Ready(result) => return Poll::Ready(End::Http(result)),
                 Poll::Pending => {}
             }
-            let wait = {
+            if !self.is_draining && self.drain.poll(cx).is_ready() {
+                self.is_draining = true;
+                self.at.ends.store(true, Ordering::Relaxed);
+                continue;
+            }
+            let wait = if let Some(idle) = self.at.turn.idle() {
+                idle
+            } else {
                 let mut wire = self.at.wire.lock();
-                if !self.is_draining && wire.poll_draining(cx).is_ready() {
-                    self.is_draining = true;
-                    self.at.ends.store(true, Ordering::Relaxed);
-                    continue;
-                }
                 if self.at.turn.is_answering() && !planted!("http.ignores-gone") && wire.poll_gone(cx).is_ready() {
                     return Poll::Ready(End::Gone);
                 }

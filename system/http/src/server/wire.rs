@@ -73,6 +73,8 @@ pub(super) struct Turn {
     plain: AtomicU64,
     /// A request is with its handler, or its answer is being sent.
     is_answering: AtomicBool,
+    /// So many requests have been, and nothing is waited for but the next one's first byte; 0 if it is otherwise.
+    idle_after: AtomicU64,
 }
 
 impl Turn {
@@ -94,8 +96,18 @@ impl Turn {
         self.is_answering.load(Ordering::Relaxed)
     }
 
+    /// What is being waited for, if that is the next request; else the wire knows.
+    pub(super) fn idle(&self) -> Option<Wait> {
+        let requests = self.idle_after.load(Ordering::Relaxed);
+        (requests > 0).then_some(Wait::Request(requests))
+    }
+
     fn is_asked(&self) -> bool {
         self.plain.load(Ordering::Relaxed) > 0
+    }
+
+    fn set_idle_after(&self, requests: u64) {
+        self.idle_after.store(requests, Ordering::Relaxed);
     }
 }
 
@@ -278,11 +290,6 @@ impl Wire {
         }
     }
 
-    /// Ready once the listener drains.
-    pub(super) fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stream.as_mut().map_or(Poll::Ready(()), |stream| stream.poll_draining(cx))
-    }
-
     /// The socket and what was read of the other protocol.
     pub(super) fn take(&mut self) -> Option<(Connection, BytesMut)> {
         Some((self.stream.take()?, std::mem::take(&mut self.input)))
@@ -307,6 +314,7 @@ impl Wire {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        self.turn.set_idle_after(0);
         loop {
             if self.fault.is_some() {
                 return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
@@ -329,12 +337,17 @@ impl Wire {
             }
             self.stalled = false;
             let in_body = self.framing.is_in_body();
-            match self.framing.step(&mut self.input) {
+            // Of nothing the framing knows nothing, and need not be asked.
+            let step = if self.input.is_empty() { Ok(Step::Wait) } else { self.framing.step(&mut self.input) };
+            match step {
                 Ok(Step::Wait) => {
                     self.body_wanted = in_body;
                     let held = self.input.len();
                     if self.fill(cx).is_pending() {
                         self.stalled = in_body; // what is read ahead may be what it waits for
+                        if let Wait::Request(requests) = self.wait() {
+                            self.turn.set_idle_after(requests);
+                        }
                         return Poll::Pending;
                     }
                     if self.input.len() == held {
@@ -383,6 +396,7 @@ impl Wire {
         &mut self,
         write: impl FnOnce(Pin<&mut Connection>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.turn.set_idle_after(0);
         let polled = write(Pin::new(self.stream()?));
         self.write_blocked = polled.is_pending();
         if let Poll::Ready(Ok(len)) = &polled {
