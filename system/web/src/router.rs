@@ -62,10 +62,25 @@ pub struct RouteTable {
 }
 
 /// The routes of one path.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Entry {
-    /// Their places, in order.
-    routes: Vec<usize>,
+    /// Their places, in order, and their methods; none is any.
+    routes: Vec<(usize, Option<Method>)>,
+}
+
+impl Entry {
+    /// The place of the first one.
+    fn first(&self) -> usize {
+        self.routes[0].0
+    }
+
+    /// The place of the one that takes a method.
+    fn of_method(&self, method: &Method) -> Option<usize> {
+        let with = |wanted: Option<&Method>| self.routes.iter().find(|(_, known)| known.as_ref() == wanted);
+        let get_for_head = || if *method == Method::HEAD { with(Some(&Method::GET)) } else { None };
+        let (at, _) = with(Some(method)).or_else(get_for_head).or_else(|| with(None))?;
+        Some(*at)
+    }
 }
 
 impl RouteTable {
@@ -74,10 +89,12 @@ impl RouteTable {
     pub fn new(routes: &'static [Route]) -> Self {
         let mut paths: Vec<(String, Entry)> = Vec::new();
         for (at, route) in routes.iter().enumerate() {
+            let method = (route.method != "*").then(|| Method::from_bytes(route.method.as_bytes()));
+            let method = method.transpose().expect("the macro takes no other methods");
             for path in tree_paths(route) {
                 match paths.iter_mut().find(|(known, _)| *known == path) {
-                    Some((_, entry)) => entry.routes.push(at),
-                    None => paths.push((path, Entry { routes: vec![at] })),
+                    Some((_, entry)) => entry.routes.push((at, method.clone())),
+                    None => paths.push((path, Entry { routes: vec![(at, method.clone())] })),
                 }
             }
         }
@@ -87,7 +104,7 @@ impl RouteTable {
         let mut tree = matchit::Router::new();
         let mut beside = None;
         for (path, entry) in paths {
-            let route = routes[entry.routes[0]];
+            let route = routes[entry.first()];
             let inserted = match tree.insert(path.clone(), entry.clone()) {
                 Err(InsertError::Conflict { with }) if is_catch_all(&path) && !is_catch_all(&with) => {
                     beside.get_or_insert_with(matchit::Router::new).insert(path, entry)
@@ -104,9 +121,10 @@ impl RouteTable {
 
     /// The routes of the path that fits best.
     fn at<'s, 'p>(&'s self, path: &'p str) -> Option<matchit::Match<'s, 'p, &'s Entry>> {
+        let Some(beside) = &self.beside else { return self.tree.at(path).ok() };
         let found = self.tree.at(path).ok();
-        let Some(beside) = self.beside.as_ref().and_then(|beside| beside.at(path).ok()) else { return found };
-        let rank = |found: &matchit::Match<'_, '_, &Entry>| rank(&self.routes[found.value.routes[0]]);
+        let Ok(beside) = beside.at(path) else { return found };
+        let rank = |found: &matchit::Match<'_, '_, &Entry>| rank(&self.routes[found.value.first()]);
         Some(found.filter(|found| rank(found) <= rank(&beside)).unwrap_or(beside))
     }
 
@@ -121,7 +139,7 @@ impl RouteTable {
         let path = if path.ends_with('/') { path.trim_end_matches('/') } else { path };
         let path = if path.is_empty() { "/" } else { path };
         let found = self.at(path).ok_or_else(Error::not_found)?;
-        let Some(at) = self.of_method(found.value, conn.method()) else {
+        let Some(at) = found.value.of_method(conn.method()) else {
             let allow = self.allow(found.value);
             return Self::not_allowed(conn, &allow);
         };
@@ -136,16 +154,10 @@ impl RouteTable {
         Ok(Some(at))
     }
 
-    fn of_method(&self, entry: &Entry, method: &Method) -> Option<usize> {
-        let with = |wanted: &str| entry.routes.iter().copied().find(|at| self.routes[*at].method == wanted);
-        let get_for_head = || if *method == Method::HEAD { with("GET") } else { None };
-        with(method.as_str()).or_else(get_for_head).or_else(|| with("*"))
-    }
-
     /// The methods that a path takes, as the header of this name says it.
     fn allow(&self, entry: &Entry) -> String {
         let mut methods: Vec<&str> = Vec::new();
-        for at in &entry.routes {
+        for (at, _) in &entry.routes {
             let method = self.routes[*at].method;
             let head = (method == "GET").then_some("HEAD");
             for method in [method].into_iter().chain(head) {
@@ -262,7 +274,7 @@ mod tests {
 
     /// The path of the route that fits.
     fn found(table: &RouteTable, path: &str) -> &'static str {
-        table.at(path).map_or("none", |found| table.routes[found.value.routes[0]].path)
+        table.at(path).map_or("none", |found| table.routes[found.value.first()].path)
     }
 
     #[test]
