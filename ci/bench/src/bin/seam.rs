@@ -47,7 +47,10 @@ fn main() {
             server.await.expect("an end");
         }),
         ("polls", "tokio") => {
-            println!("{}", bench::runtime().block_on(async move { tokio::spawn(yields(count)).await.expect("a time") }));
+            println!(
+                "{}",
+                bench::runtime().block_on(async move { tokio::spawn(yields(count)).await.expect("a time") })
+            );
         }
         ("polls", "header") => {
             let polled = async move { simurgh_runtime::spawn(yields(count)).await.expect("a time") };

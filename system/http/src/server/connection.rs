@@ -111,7 +111,7 @@ impl<S: Service> Endpoint<S> {
             .max_buf_size(BUFFER_LEN_MAX.max(self.options.head_len_max + READ_SLACK))
             .max_headers(self.options.fields_max.max(STAND_IN_FIELDS));
         let http = http.serve_connection(Io(Arc::clone(&wire)), Adapter(Arc::clone(&at)));
-        let mut driver = Driver { http, at, drain, waiting: None, timer: None, alarm: None, is_draining: false };
+        let mut driver = Driver { http, at, drain, waiting: None, timer: None, timer_wakes: None, is_draining: false };
         let end = poll_fn(|cx| driver.poll(cx)).await;
         driver.end(end).await
     }
@@ -130,21 +130,9 @@ struct Driver<S: Service> {
     /// What is being waited for, and how long already.
     waiting: Option<(Wait, Clock)>,
     timer: Option<Pin<Box<Sleep>>>,
-    alarm: Option<Alarm>,
+    /// Who the timer wakes.
+    timer_wakes: Option<Waker>,
     is_draining: bool,
-}
-
-/// What the timer was told.
-struct Alarm {
-    rings_at: Instant,
-    wakes: Waker,
-}
-
-impl Alarm {
-    /// Whether it wakes the task by `deadline`, and has not done so `now`.
-    fn serves(&self, deadline: Instant, now: Instant, cx: &Context<'_>) -> bool {
-        now < self.rings_at && self.rings_at <= deadline && self.wakes.will_wake(cx.waker())
-    }
 }
 
 /// How long something has been waited for.
@@ -241,14 +229,11 @@ impl<S: Service> Driver<S> {
             Wait::Body(..) => options.body_timeout,
             Wait::Write(_) => options.write_timeout,
         };
-        let known = self.waiting.filter(|(known, _)| *known == wait);
-        let since = known.map_or_else(Instant::now, |(_, clock)| clock.since());
+        let since = match self.waiting {
+            Some((known, clock)) if known == wait => clock.since(),
+            _ => Instant::now(),
+        };
         self.waiting = Some((wait, Clock::Runs(since)));
-        // For nearly every request the timer runs for one before it, and need not be looked at.
-        let is_served = |alarm: &Alarm| alarm.serves(since + limit, since, cx);
-        if known.is_none() && self.alarm.as_ref().is_some_and(is_served) {
-            return Poll::Pending;
-        }
         ready!(self.poll_timer(since + limit, cx));
         self.waiting = None;
         Poll::Ready(match wait {
@@ -269,18 +254,18 @@ impl<S: Service> Driver<S> {
     /// Ready at `deadline`. The timer may be set to an earlier moment, and is then looked at for nothing.
     fn poll_timer(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let timer = self.timer.get_or_insert_with(|| {
-            self.alarm = None;
+            self.timer_wakes = None;
             Box::pin(sleep_until(deadline))
         });
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
-            self.alarm = None;
+            self.timer_wakes = None;
         }
         // A timer that runs and will wake us need not be told again.
-        if !timer.is_elapsed() && self.alarm.as_ref().is_some_and(|alarm| alarm.wakes.will_wake(cx.waker())) {
+        if !timer.is_elapsed() && self.timer_wakes.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             return Poll::Pending;
         }
-        self.alarm = None;
+        self.timer_wakes = Some(cx.waker().clone());
         // Without a budget: a poll that is cut short tells the timer nothing.
         while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
             if timer.deadline() >= deadline {
@@ -289,7 +274,6 @@ impl<S: Service> Driver<S> {
             }
             timer.as_mut().reset(deadline);
         }
-        self.alarm = Some(Alarm { rings_at: timer.deadline(), wakes: cx.waker().clone() });
         Poll::Pending
     }
 

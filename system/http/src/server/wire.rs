@@ -301,9 +301,7 @@ impl Wire {
             return Poll::Ready(());
         }
         let room = if self.framing.is_in_body() { READ_LEN_BODY } else { READ_LEN_HEAD };
-        // From its beginning again, if it can be: the memory that the last request lay in is nearest.
-        let is_fresh = self.input.is_empty() && self.input.try_reclaim(room);
-        if !is_fresh && self.input.capacity() - self.input.len() < room / 4 {
+        if self.input.capacity() - self.input.len() < room / 4 {
             self.input.reserve(room);
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(()) };
@@ -339,6 +337,7 @@ impl Wire {
             }
             self.stalled = false;
             let in_body = self.framing.is_in_body();
+            // Of nothing the framing knows nothing, and need not be asked.
             let step = if self.input.is_empty() { Ok(Step::Wait) } else { self.framing.step(&mut self.input) };
             match step {
                 Ok(Step::Wait) => {
