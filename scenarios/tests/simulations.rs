@@ -149,9 +149,12 @@ fn each_planted_bug_of_channels_is_found() {
 #[test]
 fn a_channel_that_hears_after_its_close_is_found_twice() {
     let (rooms, bug) = (simulation("channels/rooms"), "channels.hears-after-close");
-    let found: BTreeSet<String> = (0..100)
-        .filter_map(|seed| Some(find(&rooms, bug, rooms.own_profile(), seed..seed + 1)?.invariant().to_owned()))
-        .collect();
+    let mut found = BTreeSet::new();
+    for seed in 0..1_000 {
+        if found.len() < 2 {
+            found.extend(find(&rooms, bug, rooms.own_profile(), seed..seed + 1).map(|bad| bad.invariant().to_owned()));
+        }
+    }
     for invariant in ["pubsub.no_duplicate", "channel.no_old_incarnation"] {
         assert!(found.contains(invariant), "{found:?}");
     }
