@@ -5,6 +5,7 @@ use std::time::Duration;
 use simurgh_runtime as runtime;
 
 use crate::core::Core;
+use crate::disk::DiskFaults;
 use crate::draws::{Purpose, Stream};
 use crate::engine::engine;
 use crate::node::Kill;
@@ -21,11 +22,18 @@ enum Fault {
     OneWay,
     Reset,
     Emfile,
+    CrashPoint,
+    DiskFull,
+    DiskError,
+    DiskSlow,
 }
 
 impl Fault {
     const ALL: [Fault; 7] =
         [Fault::Crash, Fault::Power, Fault::Pause, Fault::Partition, Fault::OneWay, Fault::Reset, Fault::Emfile];
+
+    /// Those of disks: for nodes that use them.
+    const OF_DISKS: [Fault; 4] = [Fault::CrashPoint, Fault::DiskFull, Fault::DiskError, Fault::DiskSlow];
 
     /// The mean time between two of this kind; 0 for never.
     fn every_ns(self, core: &Core) -> u64 {
@@ -38,6 +46,10 @@ impl Fault {
             Fault::OneWay => faults.one_way_every_ns,
             Fault::Reset => faults.reset_every_ns,
             Fault::Emfile => faults.emfile_every_ns,
+            Fault::CrashPoint => faults.crash_point_every_ns,
+            Fault::DiskFull => faults.disk_full_every_ns,
+            Fault::DiskError => faults.disk_error_every_ns,
+            Fault::DiskSlow => faults.disk_slow_every_ns,
         }
     }
 }
@@ -51,7 +63,9 @@ impl Sim {
     /// If a node that was restarted fails to start.
     pub async fn chaos(&self, nodes: &[Node], others: &[Node], time: Duration) -> Result<(), String> {
         let scope = runtime::Scope::new();
-        for fault in Fault::ALL {
+        let uses_disks = nodes.iter().any(|node| this(|core| core.nodes[node.index as usize].disk.state.is_used));
+        let of_disks = Fault::OF_DISKS.into_iter().filter(|_| uses_disks);
+        for fault in Fault::ALL.into_iter().chain(of_disks) {
             let every_ns = this(|core| fault.every_ns(core));
             if every_ns > 0 {
                 // One stream per kind: to leave one out moves no other.
@@ -70,6 +84,7 @@ impl Sim {
         self.heal();
         for node in nodes {
             self.limit_handles(node, None);
+            this(|core| core.mend_disk(node.index));
             if this(|core| core.nodes[node.index as usize].paused.is_some()) {
                 this(|core| core.resume(node.index));
             }
@@ -122,6 +137,33 @@ async fn strike(sim: Sim, fault: Fault, every_ns: u64, mut stream: Stream, nodes
                 sim.limit_handles(&node, Some(coin % 2));
                 runtime::sleep(hold).await;
                 sim.limit_handles(&node, None);
+            }
+            Fault::CrashPoint => {
+                let how = if coin & 1 == 0 { Kill::Crash } else { Kill::Power };
+                sim.kill_inside(&node, how, 1 + (coin >> 8) as u32 % 8);
+                runtime::sleep(hold).await;
+                this(|core| core.nodes[index as usize].disk.state.crash = None);
+                if !node.is_running() {
+                    node.restart();
+                }
+            }
+            Fault::DiskFull => {
+                sim.limit_disk(&node, Some(coin % 2_000));
+                runtime::sleep(hold).await;
+                sim.limit_disk(&node, None);
+            }
+            Fault::DiskError => {
+                let own = this(|core| core.physics.disk.faults);
+                let failing = DiskFaults { read_error: 0.2, write_error: 0.5, sync_error: 0.5, ..own };
+                sim.set_disk(&node, failing);
+                runtime::sleep(hold).await;
+                sim.set_disk(&node, own);
+            }
+            Fault::DiskSlow => {
+                let own = this(|core| core.physics.disk.faults);
+                sim.set_disk(&node, DiskFaults { latency_max_ns: 1_000_000 << (coin % 11), ..own });
+                runtime::sleep(hold).await;
+                sim.set_disk(&node, own);
             }
         }
     }

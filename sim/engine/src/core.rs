@@ -16,7 +16,7 @@ use crate::heap::{Due, Heap};
 use crate::net::conn::Conn;
 use crate::net::link::Cuts;
 use crate::net::listen::{Attempt, Listening};
-use crate::node::NodeState;
+use crate::node::{Kill, NodeState};
 use crate::physics::Physics;
 use crate::schedule::Scheduler;
 use crate::tally::Tally;
@@ -58,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) closed: bool,
     /// The first thing that went wrong.
     pub(crate) failure: Option<Verdict>,
+    /// Nodes whose processes ended inside the poll that runs, and how.
+    pub(crate) dying: Vec<(u32, Kill)>,
     /// To be called when the borrow is over.
     pub(crate) wakes: Vec<Waker>,
     generations: u32,
@@ -95,6 +97,7 @@ impl Core {
             no_progress_ns: None,
             closed: false,
             failure: None,
+            dying: Vec::new(),
             wakes: Vec::new(),
             draws,
             generations: 0,

@@ -55,11 +55,12 @@ mod worker;
 mod world;
 
 pub use command::main;
+pub use disk::DiskFaults;
 pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Invariant, Seen};
 pub use node::{Exit, Kill};
-pub use physics::{Faults, Profile, Strategies};
+pub use physics::{Disks, Faults, Profile, Strategies};
 pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;

@@ -76,8 +76,11 @@ pub(crate) struct SignalState {
 pub enum Kill {
     /// The process dies, its kernel lives: peers get a reset, the disk keeps what was written.
     Crash,
-    /// The machine loses power: silence, no FIN, nothing that a `Drop` does is seen.
+    /// The machine loses power: silence, no FIN, nothing that a `Drop` does is seen. Of what was written and not
+    /// synced, the disk keeps a part.
     Power,
+    /// The machine is lost with its disk: as [`Kill::Power`], and whatever starts next finds an empty disk.
+    Wipe,
 }
 
 impl NodeState {
@@ -103,7 +106,7 @@ impl NodeState {
             handles: 0,
             handles_max: u64::MAX,
             signals: BTreeMap::new(),
-            disk: Disk::new(),
+            disk: Disk::new(core.physics.disk.faults, core.draws.stream(Purpose::Disk, entity)),
             user: core.draws.stream(Purpose::User, entity),
             choices: core.draws.stream(Purpose::Schedule, mix(entity, 7)),
             vars: BTreeMap::new(),
@@ -144,12 +147,14 @@ impl Core {
     /// futures the caller drops when no borrow is held.
     pub(crate) fn end_process(&mut self, node: u32, how: &Exit, kill: Option<Kill>) -> Vec<(u32, Task)> {
         self.nodes[node as usize].rt.mark_dead();
-        if kill == Some(Kill::Power) {
+        if matches!(kill, Some(Kill::Power | Kill::Wipe)) {
             self.nodes[node as usize].powered = false;
+            self.power_cut_disk(node, kill == Some(Kill::Wipe));
         }
+        self.nodes[node as usize].disk.state.crash = None;
         for (id, end) in self.nodes[node as usize].conns.clone() {
             match kill {
-                Some(Kill::Power) => {
+                Some(Kill::Power | Kill::Wipe) => {
                     self.effects.add(Effect::Power);
                     self.vanish(id, end);
                 }
@@ -175,7 +180,7 @@ impl Core {
         let watchers = std::mem::take(&mut state.watchers);
         self.wakes.extend(watchers);
         let kind = if kill.is_some() { Kind::Kill } else { Kind::Exit };
-        self.record(node, 0, kind, tasks.len() as u64, u64::from(kill == Some(Kill::Power)), || {
+        self.record(node, 0, kind, tasks.len() as u64, kill.map_or(0, |kill| kill as u64), || {
             format!(
                 "{how:?}{} with {} tasks",
                 kill.map(|kill| format!(" by {kill:?}")).unwrap_or_default(),
@@ -183,6 +188,25 @@ impl Core {
             )
         });
         tasks
+    }
+
+    /// What a node's disk loses with the power.
+    fn power_cut_disk(&mut self, node: u32, wipes: bool) {
+        let state = &mut self.nodes[node as usize];
+        if wipes {
+            self.effects.add_many(Effect::Wipe, state.disk.wipe());
+            return;
+        }
+        // Keyed by the process that ends: a cut shifts no draw of the next one.
+        let key = mix(state.entity, 1 << 32 | u64::from(state.rt.incarnation()));
+        let lost = state.disk.power_cut(self.physics.disk.loses_unsynced, self.draws.stream(Purpose::Disk, key));
+        self.effects.add_many(Effect::Unsynced, lost.sectors);
+        self.effects.add_many(Effect::Undone, lost.entries);
+        if lost.sectors + lost.entries > 0 {
+            self.record(node, 0, Kind::Fault, lost.sectors, lost.entries, || {
+                format!("{} sectors and {} entries that were not synced are lost", lost.sectors, lost.entries)
+            });
+        }
     }
 
     /// Stops a process for a while.

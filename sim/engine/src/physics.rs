@@ -1,6 +1,7 @@
 //! The physics of one run: how its links, sockets and schedule behave, resolved from a [`Profile`]
 //! and the seed before anything starts.
 
+use crate::disk::DiskFaults;
 use crate::draws::{Draws, Purpose, Stream};
 
 const US: u64 = 1_000;
@@ -29,8 +30,37 @@ pub struct Profile {
     pub strategies: Strategies,
     /// Chance that buggify is on in a seed.
     pub buggify: f64,
+    /// What the disks of the nodes do.
+    pub disks: Disks,
     /// Faults that [`crate::Sim::chaos`] may cause.
     pub faults: Faults,
+}
+
+/// What the disks of a world may do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Disks {
+    /// Whether a power cut takes a part of what was not synced.
+    pub lose_unsynced: bool,
+    /// Highest share of reads and writes of files that are cut short.
+    pub short_max: f64,
+    /// Highest share of calls that fail with `EIO`, all the time. (Chaos has times in which a disk fails.)
+    pub error_max: f64,
+    /// Share of syncs that say yes and do nothing.
+    pub lie: f64,
+    /// The longest that a write or sync takes; 0 for no time at all.
+    pub latency_max_ns: u64,
+}
+
+impl Disks {
+    /// The default: a power cut loses what was not synced, calls are cut short.
+    pub fn nasty() -> Self {
+        Self { lose_unsynced: true, short_max: 0.3, ..Self::calm() }
+    }
+
+    /// Disks that do as they are told, and on which nothing is ever lost.
+    pub fn calm() -> Self {
+        Self { lose_unsynced: false, short_max: 0.0, error_max: 0.0, lie: 0.0, latency_max_ns: 0 }
+    }
 }
 
 /// Which faults of nodes and links may happen, as the mean time between two of a kind (0: never).
@@ -50,6 +80,15 @@ pub struct Faults {
     pub reset_every_ns: u64,
     /// A process is out of file handles for a while.
     pub emfile_every_ns: u64,
+    /// A process ends inside a file call, by a crash or a power cut. Only nodes that use their disks feel this and
+    /// the next ones.
+    pub crash_point_every_ns: u64,
+    /// A disk is full for a while.
+    pub disk_full_every_ns: u64,
+    /// A disk fails half of its calls for a while.
+    pub disk_error_every_ns: u64,
+    /// A disk is slow for a while.
+    pub disk_slow_every_ns: u64,
     /// How long a fault lasts, at least and at most.
     pub hold_ns: (u64, u64),
 }
@@ -79,6 +118,7 @@ impl Profile {
             latency_varies: true,
             strategies: Strategies::Any,
             buggify: 0.5,
+            disks: Disks::nasty(),
             faults: Faults {
                 crash_every_ns: 4_000 * MS,
                 power_every_ns: 6_000 * MS,
@@ -87,6 +127,10 @@ impl Profile {
                 one_way_every_ns: 5_000 * MS,
                 reset_every_ns: 300 * MS,
                 emfile_every_ns: 3_000 * MS,
+                crash_point_every_ns: 3_000 * MS,
+                disk_full_every_ns: 5_000 * MS,
+                disk_error_every_ns: 5_000 * MS,
+                disk_slow_every_ns: 4_000 * MS,
                 hold_ns: (50 * MS, 2_000 * MS),
             },
         }
@@ -103,6 +147,7 @@ impl Profile {
             latency_varies: false,
             strategies: Strategies::FifoOnly,
             buggify: 0.0,
+            disks: Disks::calm(),
             faults: Faults::none(),
         }
     }
@@ -125,6 +170,10 @@ impl Faults {
             one_way_every_ns: 0,
             reset_every_ns: 0,
             emfile_every_ns: 0,
+            crash_point_every_ns: 0,
+            disk_full_every_ns: 0,
+            disk_error_every_ns: 0,
+            disk_slow_every_ns: 0,
             hold_ns: (50 * MS, 2_000 * MS),
         }
     }
@@ -139,8 +188,16 @@ pub(crate) struct Physics {
     pub(crate) split: f64,
     pub(crate) preempt: f64,
     pub(crate) buggify: bool,
+    pub(crate) disk: DiskPhysics,
     pub(crate) faults: Faults,
     pub(crate) schedule: Schedule,
+}
+
+/// How the disks of a run behave unless a test says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DiskPhysics {
+    pub(crate) loses_unsynced: bool,
+    pub(crate) faults: DiskFaults,
 }
 
 /// The scheduling strategy of a run.
@@ -203,6 +260,17 @@ impl Physics {
             split: share(4, profile.split_max),
             preempt: share(5, profile.preempt_max),
             buggify: family(6).chance(profile.buggify),
+            disk: DiskPhysics {
+                loses_unsynced: profile.disks.lose_unsynced && on(20),
+                faults: DiskFaults {
+                    short: share(21, profile.disks.short_max),
+                    read_error: share(22, profile.disks.error_max),
+                    write_error: share(23, profile.disks.error_max),
+                    sync_error: share(24, profile.disks.error_max),
+                    lie: profile.disks.lie,
+                    latency_max_ns: if on(25) { profile.disks.latency_max_ns } else { 0 },
+                },
+            },
             schedule: draw_schedule(profile.strategies, &mut family(7)),
             faults: Faults {
                 crash_every_ns: every(10, faults.crash_every_ns),
@@ -212,6 +280,10 @@ impl Physics {
                 one_way_every_ns: every(14, faults.one_way_every_ns),
                 reset_every_ns: every(15, faults.reset_every_ns),
                 emfile_every_ns: every(16, faults.emfile_every_ns),
+                crash_point_every_ns: every(17, faults.crash_point_every_ns),
+                disk_full_every_ns: every(18, faults.disk_full_every_ns),
+                disk_error_every_ns: every(19, faults.disk_error_every_ns),
+                disk_slow_every_ns: every(26, faults.disk_slow_every_ns),
                 hold_ns: faults.hold_ns,
             },
         }
@@ -263,6 +335,7 @@ mod tests {
         let calm = Physics::draw(&Profile::calm(), Draws::new(3));
         assert_eq!(calm.latency, Latency::Fixed(MS));
         assert!(calm.loss == 0.0 && calm.split == 0.0 && calm.preempt == 0.0 && !calm.buggify);
+        assert_eq!(calm.disk, DiskPhysics { loses_unsynced: false, faults: DiskFaults::none() });
         assert_eq!((calm.faults, calm.schedule), (Faults::none(), Schedule::Fifo));
     }
 }

@@ -15,6 +15,7 @@ use simurgh_runtime::sim::BoxFuture;
 use simurgh_runtime::{self as runtime, Header, PanicReport};
 
 use crate::core::{Core, WORLD};
+use crate::disk::DiskFaults;
 use crate::draws::{Purpose, Stream, entity};
 use crate::effects::{Effect, Effects};
 use crate::engine::{Engine, engine};
@@ -200,6 +201,24 @@ impl Sim {
             let state = &mut core.nodes[node.index as usize];
             state.handles_max = more.map_or(u64::MAX, |more| state.handles + more);
         });
+    }
+
+    /// Ends a node's process inside a poll: at the `calls`-th call from now on that changes its disk (a write, a
+    /// sync, an entry made or removed), before the call has an effect or after it, as the seed has it. No later call
+    /// of that poll has any. For states of files that a kill between polls never leaves.
+    pub fn kill_inside(&self, node: &Node, how: Kill, calls: u32) {
+        with(|core| core.nodes[node.index as usize].disk.state.crash = Some((calls.max(1), how)));
+    }
+
+    /// Lets a node's disk hold `more` bytes than it holds now; `None` lifts the limit. A write that finds some room
+    /// writes that much, and the next one fails with `ENOSPC`.
+    pub fn limit_disk(&self, node: &Node, more: Option<u64>) {
+        with(|core| core.nodes[node.index as usize].disk.limit(more));
+    }
+
+    /// How a node's disk behaves from now on.
+    pub fn set_disk(&self, node: &Node, faults: DiskFaults) {
+        with(|core| core.nodes[node.index as usize].disk.state.faults = faults);
     }
 
     /// Watches the run from now on.

@@ -14,11 +14,13 @@ use simurgh_runtime::sim::{self, BoxFuture, Output, PathOp, PathReply};
 use simurgh_runtime::{Headed, Header};
 
 use crate::core::{Core, TimerState, current};
+use crate::disk::{Call, call_of};
 use crate::draws::Purpose;
 use crate::effects::Effect;
 use crate::engine::{self, current_in_words, engine, with_core};
 use crate::heap::Due;
 use crate::invariant::Seen;
+use crate::node::Kill;
 use crate::net::socket::{Connecting, ListenerSocket};
 use crate::trace::{Kind, Moment, digest, mix};
 use crate::verdict::Verdict;
@@ -62,6 +64,11 @@ impl sim::World for ThisWorld {
         Duration::from_nanos(ns.unwrap_or(0))
     }
 
+    fn blocking_wait(&self) -> Duration {
+        let busy = with_core(|core| std::mem::take(&mut core.nodes[current().0 as usize].disk.state.busy_ns));
+        Duration::from_nanos(busy.unwrap_or(0))
+    }
+
     fn yielded(&self) {
         if let Some(engine) = engine() {
             engine.mark_yielded();
@@ -94,24 +101,26 @@ impl sim::World for ThisWorld {
             core.record_here(Kind::File, digest(path.as_os_str().as_encoded_bytes()), 0, || {
                 format!("open {}", path.display())
             });
-            let state = &mut core.nodes[node as usize];
-            let opened = state.disk.open(node, state.rt.incarnation(), path, options);
+            let state = &core.nodes[node as usize];
+            let incarnation = state.rt.incarnation();
+            let call = if state.disk.open_changes(path, options) { Call::Change } else { Call::Look };
+            let opened = core.on_disk(node, call, |disk, _| disk.open(node, incarnation, path, options));
             if opened.is_err() {
                 core.release_handle(node);
             }
             opened
         });
-        let file = opened.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))?;
-        Ok(Box::new(file))
+        // The file goes out of scope when the world is borrowed by nobody: its Drop code asks for it.
+        Ok(Box::new(or_die(opened)?))
     }
 
     fn path(&self, op: PathOp<'_>) -> io::Result<PathReply> {
         let done = with_core(|core| {
             let words = format!("{op:?}");
             core.record_here(Kind::File, digest(words.as_bytes()), 1, || words.clone());
-            core.nodes[current().0 as usize].disk.path(op)
+            core.on_disk(current().0, call_of(&op), |disk, plan| disk.path(op, plan))
         });
-        done.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))
+        or_die(done)
     }
 
     fn signals(&self, signal: Signal) -> Box<dyn sim::Signals> {
@@ -208,6 +217,17 @@ impl sim::World for ThisWorld {
     fn stuck(&self, why: &str) {
         let who = current_in_words();
         with_core(|core| core.fail(Verdict::WaitCycle(format!("{who}: {why}"))));
+    }
+}
+
+/// The result of an operation on the disk; the process ends here if that was drawn.
+fn or_die<R>(done: Option<io::Result<(R, Option<Kill>)>>) -> io::Result<R> {
+    match done.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))? {
+        (done, None) => Ok(done),
+        (_, Some(kill)) => {
+            with_core(|core| core.die_inside(current().0, kill));
+            Err(ErrorKind::Interrupted.into())
+        }
     }
 }
 

@@ -46,6 +46,8 @@ pub trait World {
     fn spawn(&self, headed: Arc<dyn Headed>, task: BoxFuture) -> Box<dyn Task>;
     /// How long a piece of blocking work takes here.
     fn blocking_latency(&self) -> Duration;
+    /// How much longer it takes, when it is done: what its calls waited for a slow disk.
+    fn blocking_wait(&self) -> Duration;
     /// The current task asked to be put behind the others.
     fn yielded(&self);
     /// A task ended by a panic that nobody was left to see.
