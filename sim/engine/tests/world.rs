@@ -276,7 +276,7 @@ fn files_survive_a_kill() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
             Err(error) => return Err(error),
         };
-        runtime::fs::write("starts", [starts]).await?;
+        runtime::fs::atomic_replace("starts", [starts]).await?;
         runtime::out!("start {starts}");
         runtime::ready();
         std::future::pending().await
