@@ -5,6 +5,7 @@
 pub mod bank;
 pub mod channels;
 mod determinism;
+pub mod disk;
 pub mod echo;
 pub mod http;
 pub mod otp;
@@ -20,5 +21,5 @@ pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
     let registry = channels::register(registry);
     let registry = presence::register(sessions::register(pubsub::register(registry)));
-    stuck::register(determinism::register(registry))
+    disk::register(stuck::register(determinism::register(registry)))
 }

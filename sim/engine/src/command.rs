@@ -291,7 +291,8 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
     let must_show = if is_chaotic { &MUST_SHOW[..] } else { &MUST_SHOW_ALWAYS[..] };
     let silent: Vec<&str> = Effect::ALL
         .iter()
-        .filter(|(effect, ..)| must_show.contains(effect) && total.effects.of(*effect) == 0)
+        .filter(|(effect, ..)| must_show.contains(effect) || simulation.shows.contains(effect))
+        .filter(|(effect, ..)| total.effects.of(*effect) == 0)
         .map(|(_, name, _)| *name)
         .collect();
     if !silent.is_empty() && count >= 100 {

@@ -264,6 +264,8 @@ impl Engine {
     pub(crate) fn end_process(&self, node: u32, how: &Exit, kill: Option<Kill>) {
         if self.core.borrow().nodes[node as usize].is_running() {
             self.bury(node, how, kill);
+        } else if let Some(Kill::Power | Kill::Wipe) = kill {
+            self.with(|core| core.cut_power(node, kill == Some(Kill::Wipe)));
         }
     }
 

@@ -148,8 +148,7 @@ impl Core {
     pub(crate) fn end_process(&mut self, node: u32, how: &Exit, kill: Option<Kill>) -> Vec<(u32, Task)> {
         self.nodes[node as usize].rt.mark_dead();
         if matches!(kill, Some(Kill::Power | Kill::Wipe)) {
-            self.nodes[node as usize].powered = false;
-            self.power_cut_disk(node, kill == Some(Kill::Wipe));
+            self.cut_power(node, kill == Some(Kill::Wipe));
         }
         self.nodes[node as usize].disk.state.crash = None;
         for (id, end) in self.nodes[node as usize].conns.clone() {
@@ -190,9 +189,12 @@ impl Core {
         tasks
     }
 
-    /// What a node's disk loses with the power.
-    fn power_cut_disk(&mut self, node: u32, wipes: bool) {
+    /// A machine loses its power, and its disk what it had not synced, or everything.
+    pub(crate) fn cut_power(&mut self, node: u32, wipes: bool) {
         let state = &mut self.nodes[node as usize];
+        if !std::mem::replace(&mut state.powered, false) && !wipes {
+            return;
+        }
         if wipes {
             self.effects.add_many(Effect::Wipe, state.disk.wipe());
             return;

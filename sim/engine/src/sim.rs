@@ -167,7 +167,8 @@ impl Sim {
         });
     }
 
-    /// Kills a node's process; [`Node::restart`] starts the next one.
+    /// Kills a node's process; [`Node::restart`] starts the next one. A machine whose process has ended by itself can
+    /// still lose its power or its disk.
     pub fn kill(&self, node: &Node, how: Kill) {
         this_engine().end_process(node.index, &Exit::Killed, Some(how));
     }
@@ -214,6 +215,16 @@ impl Sim {
     /// writes that much, and the next one fails with `ENOSPC`.
     pub fn limit_disk(&self, node: &Node, more: Option<u64>) {
         with(|core| core.nodes[node.index as usize].disk.limit(more));
+    }
+
+    /// How a node's disk behaves now.
+    pub fn disk(&self, node: &Node) -> DiskFaults {
+        with(|core| core.nodes[node.index as usize].disk.state.faults)
+    }
+
+    /// Takes back what was set for a node's disk: it behaves as its world has it, and has room.
+    pub fn mend_disk(&self, node: &Node) {
+        with(|core| core.mend_disk(node.index));
     }
 
     /// How a node's disk behaves from now on.

@@ -159,10 +159,13 @@ impl sim::World for ThisWorld {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        with_core(|core| {
+        let filled = with_core(|core| {
             core.nodes[current().0 as usize].user.fill(bytes);
             core.record_here(Kind::Random, digest(bytes), 0, || format!("{} bytes", bytes.len()));
         });
+        if filled.is_none() {
+            bytes.fill(0xA5); // zeros would make who draws again until it suits him do so for ever
+        }
     }
 
     fn choose(&self, count: usize) -> usize {
