@@ -52,6 +52,7 @@
 //! | [`ChannelDrainInBatches`] `channel.drain_in_batches` | `channels.drain-at-once` |
 //! | [`LogLosesNothing`] `log.nothing_acked_lost` | `wal.unsynced`, `wal.acked-before-sync`, `wal.short-read`, `wal.unchecked`, `wal.sync-again`, `wal.found-is-safe`, `fs.replace-unsynced`, `fs.rename-unsynced` |
 //! | [`HistoryLosesNothing`] `history.nothing_acked_lost` | `history.unsynced`, `history.acked-before-sync`, `history.short-read`, `history.found-is-safe`, `history.directory-unsynced` |
+//! | [`DeadlineKept`] `deadline.kept` | `clock.deadline-by-wall` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
 #![forbid(unsafe_code)]
@@ -65,6 +66,7 @@ mod channels_lives;
 mod channels_no_loss;
 mod channels_order;
 mod count_returns;
+mod deadline_kept;
 mod drain_leaves_none;
 mod dynamic_limit_kept;
 mod echo_bounded;
@@ -108,6 +110,7 @@ pub use channels_lives::{ChannelNoOldIncarnation, ChannelPaired};
 pub use channels_no_loss::{ChannelGapReported, ChannelNoLoss};
 pub use channels_order::{ChannelFifo, ChannelNoDuplicate};
 pub use count_returns::CountReturns;
+pub use deadline_kept::DeadlineKept;
 pub use drain_leaves_none::DrainLeavesNone;
 pub use dynamic_limit_kept::DynamicLimitKept;
 pub use echo_bounded::EchoBounded;

@@ -4,6 +4,7 @@
 
 pub mod bank;
 pub mod channels;
+pub mod clocks;
 mod determinism;
 pub mod disk;
 pub mod echo;
@@ -20,6 +21,6 @@ use simurgh_sim::Registry;
 pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
     let registry = channels::register(registry);
-    let registry = presence::register(sessions::register(pubsub::register(registry)));
-    disk::register(stuck::register(determinism::register(registry)))
+    let registry = presence::register(sessions::register(pubsub::register(registry))));
+    disk::register(clocks::register(stuck::register(determinism::register(registry)))
 }

@@ -50,8 +50,8 @@ pub async fn history(sim: Sim) -> Outcome {
             begin(&sim, &node, &mut stream, true).await?;
         }
         end(&sim, &node, &mut stream, Kill::Power).await;
+        sim.count("power cuts", 1);
     }
-    sim.count("power cuts", POWER_CUTS);
     if !node.is_running() {
         node.restart();
     }

@@ -22,7 +22,7 @@ const SNAPSHOT_MAGIC: [u8; 9] = *b"SMRGSNAP\x01";
 const PREFIX_LEN: usize = 16;
 const PAYLOAD_LEN_MAX: usize = 64 * 1024;
 /// The length from which on a checkpoint is due.
-const LOG_LEN_MAX: u64 = 32 * 1024;
+const LOG_LEN_MAX: u64 = 8 * 1024;
 
 /// What the log is to be trusted with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

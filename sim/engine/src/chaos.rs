@@ -8,7 +8,7 @@ use crate::core::Core;
 use crate::disk::DiskFaults;
 use crate::draws::{Purpose, Stream};
 use crate::engine::engine;
-use crate::node::Kill;
+use crate::node::{Kill, NodeState};
 use crate::sim::{Node, Sim};
 use crate::trace::Kind;
 
@@ -26,6 +26,7 @@ enum Fault {
     DiskFull,
     DiskError,
     DiskSlow,
+    ClockStep,
 }
 
 impl Fault {
@@ -50,6 +51,7 @@ impl Fault {
             Fault::DiskFull => faults.disk_full_every_ns,
             Fault::DiskError => faults.disk_error_every_ns,
             Fault::DiskSlow => faults.disk_slow_every_ns,
+            Fault::ClockStep => faults.clock_step_every_ns,
         }
     }
 }
@@ -63,9 +65,15 @@ impl Sim {
     /// If a node that was restarted fails to start.
     pub async fn chaos(&self, nodes: &[Node], others: &[Node], time: Duration) -> Result<(), String> {
         let scope = runtime::Scope::new();
-        let uses_disks = nodes.iter().any(|node| this(|core| core.nodes[node.index as usize].disk.state.is_used));
+        let any = |uses: fn(&NodeState) -> bool| {
+            nodes.iter().any(|node| this(|core| uses(&core.nodes[node.index as usize])))
+        };
+        // Faults that nobody could feel are not even begun: a run without a file is what it was.
+        let uses_disks = any(|node| node.disk.state.is_used);
+        let looks_at_clocks = any(|node| node.clock.is_used);
         let of_disks = Fault::OF_DISKS.into_iter().filter(|_| uses_disks);
-        for fault in Fault::ALL.into_iter().chain(of_disks) {
+        let of_clocks = Some(Fault::ClockStep).filter(|_| looks_at_clocks);
+        for fault in Fault::ALL.into_iter().chain(of_disks).chain(of_clocks) {
             let every_ns = this(|core| fault.every_ns(core));
             if every_ns > 0 {
                 // One stream per kind: to leave one out moves no other.
@@ -146,6 +154,11 @@ async fn strike(sim: Sim, fault: Fault, every_ns: u64, mut stream: Stream, nodes
                 if !node.is_running() {
                     node.restart();
                 }
+            }
+            Fault::ClockStep => {
+                // Mostly small ones, as by a daemon that sets the time; sometimes an hour, as by a person.
+                let by_ms = 1 << ((coin >> 8) % 23);
+                sim.step_clock(&node, if coin & 1 == 0 { by_ms } else { -by_ms });
             }
             Fault::DiskFull => {
                 sim.limit_disk(&node, Some(coin % 2_000));

@@ -30,11 +30,13 @@ pub enum Effect {
     DiskSlow,
     DiskError,
     DiskLie,
+    ClockOff,
+    ClockStep,
 }
 
 impl Effect {
     /// Every kind: itself, its name, and what one count of it means.
-    pub const ALL: [(Effect, &'static str, &'static str); 25] = [
+    pub const ALL: [(Effect, &'static str, &'static str); 27] = [
         (Effect::Crash, "kill.crash", "connections reset by a process that died"),
         (Effect::Power, "kill.power", "connections that fell silent with their machine"),
         (Effect::Pause, "pause", "polls that waited for a stopped process"),
@@ -60,6 +62,8 @@ impl Effect {
         (Effect::DiskSlow, "disk.slow", "calls that took a drawn time"),
         (Effect::DiskError, "disk.error", "calls that failed as on a broken disk"),
         (Effect::DiskLie, "disk.lie", "syncs that said yes and did nothing"),
+        (Effect::ClockOff, "clock.off", "looks at a wall clock that was off by 1 ms or more"),
+        (Effect::ClockStep, "clock.step", "looks at a wall clock that had been set"),
     ];
 }
 

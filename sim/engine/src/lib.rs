@@ -26,6 +26,7 @@
 
 mod budgets;
 mod chaos;
+mod clock;
 mod command;
 mod core;
 mod disk;
@@ -60,7 +61,7 @@ pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Invariant, Seen};
 pub use node::{Exit, Kill};
-pub use physics::{Disks, Faults, Profile, Strategies};
+pub use physics::{Clocks, Disks, Faults, Profile, Strategies};
 pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;

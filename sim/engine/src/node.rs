@@ -10,11 +10,13 @@ use simurgh_runtime as runtime;
 use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::BoxFuture;
 
-use crate::core::Core;
+use crate::clock::WallClock;
+use crate::core::{Core, WORLD};
 use crate::disk::Disk;
 use crate::draws::{Purpose, Stream, entity};
 use crate::effects::Effect;
 use crate::heap::{ConnId, Due};
+use crate::physics::Clocks;
 use crate::tasks::Task;
 use crate::trace::{Kind, mix};
 
@@ -46,6 +48,7 @@ pub(crate) struct NodeState {
     pub(crate) handles_max: u64,
     pub(crate) signals: BTreeMap<u8, SignalState>,
     pub(crate) disk: Disk,
+    pub(crate) clock: WallClock,
     pub(crate) user: Stream,
     pub(crate) choices: Stream,
     pub(crate) vars: BTreeMap<String, String>,
@@ -107,6 +110,7 @@ impl NodeState {
             handles_max: u64::MAX,
             signals: BTreeMap::new(),
             disk: Disk::new(core.physics.disk.faults, core.draws.stream(Purpose::Disk, entity)),
+            clock: draw_clock(core, index, entity),
             user: core.draws.stream(Purpose::User, entity),
             choices: core.draws.stream(Purpose::Schedule, mix(entity, 7)),
             vars: BTreeMap::new(),
@@ -119,6 +123,15 @@ impl NodeState {
     pub(crate) fn is_running(&self) -> bool {
         !self.rt.is_dead() && self.exit.is_none()
     }
+}
+
+/// The world's own clock is right.
+fn draw_clock(core: &Core, index: u32, entity: u64) -> WallClock {
+    let Clocks { skew_max_ns, drift_max_ppb } = core.physics.clocks;
+    if index == WORLD {
+        return WallClock::default();
+    }
+    WallClock::draw(skew_max_ns, drift_max_ppb, &mut core.draws.stream(Purpose::Clock, entity))
 }
 
 impl Core {

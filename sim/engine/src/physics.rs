@@ -30,10 +30,28 @@ pub struct Profile {
     pub strategies: Strategies,
     /// Chance that buggify is on in a seed.
     pub buggify: f64,
+    /// How wrong the wall clocks of the nodes are.
+    pub clocks: Clocks,
     /// What the disks of the nodes do.
     pub disks: Disks,
     /// Faults that [`crate::Sim::chaos`] may cause.
     pub faults: Faults,
+}
+
+/// How wrong the wall clocks of a world may be. Each node draws its own; the monotonic clock is never wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// How far a clock is ahead or behind at the start, at most.
+    pub skew_max_ns: u64,
+    /// How many nanoseconds a clock gains or loses in a second, at most. (Real ones: 100,000.)
+    pub drift_max_ppb: u64,
+}
+
+impl Clocks {
+    /// All right, to the nanosecond.
+    pub fn right() -> Self {
+        Self { skew_max_ns: 0, drift_max_ppb: 0 }
+    }
 }
 
 /// What the disks of a world may do.
@@ -89,6 +107,8 @@ pub struct Faults {
     pub disk_error_every_ns: u64,
     /// A disk is slow for a while.
     pub disk_slow_every_ns: u64,
+    /// A wall clock is set ahead or back, by up to an hour. Only for nodes that look at theirs.
+    pub clock_step_every_ns: u64,
     /// How long a fault lasts, at least and at most.
     pub hold_ns: (u64, u64),
 }
@@ -104,6 +124,8 @@ pub enum Strategies {
     RandomOnly,
     /// Only by priorities that change at a few random points (PCT).
     PctOnly,
+    /// Only by partial order sampling (POS).
+    PosOnly,
 }
 
 impl Profile {
@@ -118,6 +140,7 @@ impl Profile {
             latency_varies: true,
             strategies: Strategies::Any,
             buggify: 0.5,
+            clocks: Clocks { skew_max_ns: 200 * MS, drift_max_ppb: 100_000 },
             disks: Disks::nasty(),
             faults: Faults {
                 crash_every_ns: 4_000 * MS,
@@ -131,6 +154,7 @@ impl Profile {
                 disk_full_every_ns: 5_000 * MS,
                 disk_error_every_ns: 5_000 * MS,
                 disk_slow_every_ns: 4_000 * MS,
+                clock_step_every_ns: 4_000 * MS,
                 hold_ns: (50 * MS, 2_000 * MS),
             },
         }
@@ -147,6 +171,7 @@ impl Profile {
             latency_varies: false,
             strategies: Strategies::FifoOnly,
             buggify: 0.0,
+            clocks: Clocks::right(),
             disks: Disks::calm(),
             faults: Faults::none(),
         }
@@ -174,6 +199,7 @@ impl Faults {
             disk_full_every_ns: 0,
             disk_error_every_ns: 0,
             disk_slow_every_ns: 0,
+            clock_step_every_ns: 0,
             hold_ns: (50 * MS, 2_000 * MS),
         }
     }
@@ -188,6 +214,7 @@ pub(crate) struct Physics {
     pub(crate) split: f64,
     pub(crate) preempt: f64,
     pub(crate) buggify: bool,
+    pub(crate) clocks: Clocks,
     pub(crate) disk: DiskPhysics,
     pub(crate) faults: Faults,
     pub(crate) schedule: Schedule,
@@ -210,6 +237,8 @@ pub(crate) enum Schedule {
         depth: u32,
         length: u64,
     },
+    /// A random priority for each wake, drawn again for those whom the last poll may concern.
+    Pos,
     /// First come first served, but for the decisions given.
     Replay,
 }
@@ -260,6 +289,7 @@ impl Physics {
             split: share(4, profile.split_max),
             preempt: share(5, profile.preempt_max),
             buggify: family(6).chance(profile.buggify),
+            clocks: if on(28) { profile.clocks } else { Clocks::right() },
             disk: DiskPhysics {
                 loses_unsynced: profile.disks.lose_unsynced && on(20),
                 faults: DiskFaults {
@@ -284,6 +314,7 @@ impl Physics {
                 disk_full_every_ns: every(18, faults.disk_full_every_ns),
                 disk_error_every_ns: every(19, faults.disk_error_every_ns),
                 disk_slow_every_ns: every(26, faults.disk_slow_every_ns),
+                clock_step_every_ns: every(27, faults.clock_step_every_ns),
                 hold_ns: faults.hold_ns,
             },
         }
@@ -308,6 +339,7 @@ fn draw_schedule(strategies: Strategies, stream: &mut Stream) -> Schedule {
     match strategies {
         Strategies::FifoOnly => Schedule::Fifo,
         Strategies::PctOnly => pct(stream),
+        Strategies::PosOnly => Schedule::Pos,
         Strategies::Any if stream.chance(0.3) => pct(stream),
         Strategies::Any | Strategies::RandomOnly => Schedule::Random,
     }
@@ -335,6 +367,7 @@ mod tests {
         let calm = Physics::draw(&Profile::calm(), Draws::new(3));
         assert_eq!(calm.latency, Latency::Fixed(MS));
         assert!(calm.loss == 0.0 && calm.split == 0.0 && calm.preempt == 0.0 && !calm.buggify);
+        assert_eq!(calm.clocks, Clocks::right());
         assert_eq!(calm.disk, DiskPhysics { loses_unsynced: false, faults: DiskFaults::none() });
         assert_eq!((calm.faults, calm.schedule), (Faults::none(), Schedule::Fifo));
     }

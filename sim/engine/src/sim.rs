@@ -20,7 +20,7 @@ use crate::draws::{Purpose, Stream, entity};
 use crate::effects::{Effect, Effects};
 use crate::engine::{Engine, engine};
 use crate::invariant::Invariant;
-use crate::node::{Exit, Kill, NodeState};
+use crate::node::{Exit, Kill, NodeState, Start};
 use crate::tally::Tally;
 use crate::trace::{Kind, mix};
 use crate::verdict::Verdict;
@@ -91,10 +91,9 @@ impl Sim {
         F: Future<Output = T> + Send + 'static,
         T: Ended + 'static,
     {
-        let start: Rc<dyn Fn() -> BoxFuture> = Rc::new(move || Box::pin(run_program(program())));
         let index = with(|core| {
             let taken = core.nodes.iter().any(|node| node.rt.name() == name);
-            (!taken).then(|| core.add_node(name, Some(start)))
+            (!taken).then(|| core.add_node(name, Some(start_of(program))))
         });
         let node =
             Node { index: index.unwrap_or_else(|| panic!("there is a node called {name} already")), name: name.into() };
@@ -204,6 +203,17 @@ impl Sim {
         });
     }
 
+    /// Sets a node's wall clock ahead by so many milliseconds, or back if negative. The monotonic clock and all timers
+    /// go on as they are.
+    pub fn step_clock(&self, node: &Node, by_ms: i64) {
+        with(|core| core.step_clock(node.index, by_ms.saturating_mul(1_000_000)));
+    }
+
+    /// Makes a node's wall clock gain so many nanoseconds in each second from now on, or lose them if negative.
+    pub fn drift_clock(&self, node: &Node, drift_ppb: i64) {
+        with(|core| core.drift_clock(node.index, drift_ppb));
+    }
+
     /// Ends a node's process inside a poll: at the `calls`-th call from now on that changes its disk (a write, a
     /// sync, an entry made or removed), before the call has an effect or after it, as the seed has it. No later call
     /// of that poll has any. For states of files that a kill between polls never leaves.
@@ -309,6 +319,14 @@ fn cut(from: u32, to: u32, effect: Effect, closed: bool) {
     });
 }
 
+fn start_of<F, T>(program: impl Fn() -> F + 'static) -> Start
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Ended + 'static,
+{
+    Rc::new(move || Box::pin(run_program(program())))
+}
+
 /// Runs a node's program; its error or panic becomes the way its process ended.
 async fn run_program<T: Ended>(program: impl Future<Output = T> + Send) {
     let ended = {
@@ -353,6 +371,35 @@ impl Node {
     /// Sets an environment variable for its next process (and this one's later look-ups).
     pub fn set_var(&self, name: &str, value: &str) {
         self.state(|state| state.vars.insert(name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts a new process after the last one ended, with another program, as an upgrade does: another version of it,
+    /// on the same machine and disk. Later restarts start that one.
+    ///
+    /// ```
+    /// # simurgh_sim::doctest(|sim| async move {
+    /// use simurgh_runtime::{fs, out};
+    ///
+    /// let node = sim.node("service", || fs::atomic_replace("state", "version 1"));
+    /// node.ended().await;
+    /// node.upgrade(|| async {
+    ///     out!("found {}", String::from_utf8_lossy(&fs::read("state").await?));
+    ///     std::io::Result::Ok(())
+    /// });
+    /// node.ended().await;
+    /// assert_eq!(node.output(), ["found version 1"]);
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Panics
+    /// If its process is running.
+    pub fn upgrade<F, T>(&self, program: impl Fn() -> F + 'static)
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Ended + 'static,
+    {
+        self.state(|state| state.start = Some(start_of(program)));
+        self.restart();
     }
 
     /// Starts a new process after the last one ended, with the same program and disk.

@@ -13,6 +13,7 @@ use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::{self, BoxFuture, Output, PathOp, PathReply};
 use simurgh_runtime::{Headed, Header};
 
+use crate::clock;
 use crate::core::{Core, TimerState, current};
 use crate::disk::{Call, call_of};
 use crate::draws::Purpose;
@@ -43,7 +44,7 @@ impl sim::World for ThisWorld {
     }
 
     fn wall_ns(&self) -> i64 {
-        (EPOCH_NS + engine::now()) as i64
+        clock::wall_ns() as i64
     }
 
     fn timer(&self, deadline: Instant) -> Box<dyn sim::Timer> {
