@@ -179,7 +179,11 @@ async fn end(sim: &Sim, node: &Node, stream: &mut Stream, how: Kill) {
 
 /// The program: writers that share the log. It ends when the disk fails, and whoever runs it starts it again.
 async fn store(syncs: Syncs) -> io::Result<()> {
-    let log = runtime::blocking(move || Wal::open(Path::new("/data/store"), syncs)).await?;
+    let log = runtime::blocking(move || Wal::open(Path::new("/data/store"), syncs)).await;
+    if log.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+        event!("log.opened", {}, { last: 0, whole: false });
+    }
+    let log = log?;
     let found = log.state();
     event!("log.opened", {}, { last: found.last, whole: found == expected(found.last) });
     runtime::ready();

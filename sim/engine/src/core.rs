@@ -10,6 +10,7 @@ use std::task::Waker;
 use simurgh_runtime::Header;
 use slab::Slab;
 
+use crate::children::Children;
 use crate::draws::{Draws, Stream};
 use crate::effects::Effects;
 use crate::heap::{Due, Heap};
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) attempts: Slab<Attempt>,
     pub(crate) cuts: Cuts,
     pub(crate) waits: Waits,
+    pub(crate) children: Children,
     pub(crate) probes: BTreeMap<&'static str, u64>,
     pub(crate) tally: Tally,
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
@@ -89,6 +91,7 @@ impl Core {
             attempts: Slab::new(),
             cuts: Cuts::default(),
             waits: Waits::default(),
+            children: Children::default(),
             probes: BTreeMap::new(),
             tally: Tally::default(),
             sites: BTreeMap::new(),

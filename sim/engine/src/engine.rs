@@ -281,6 +281,10 @@ impl Engine {
         for (slot, task) in tasks {
             self.drop_task(slot, task);
         }
+        let children = self.core.borrow().ending_with(node, kill);
+        for (child, kill) in children {
+            self.end_process(child, &Exit::Killed, Some(kill));
+        }
     }
 
     /// Polls one task.

@@ -17,7 +17,9 @@
 //!
 //! How the parts meet: a [`Profile`] says what a world may be like; a seed draws its physics from
 //! it ([`Draws`]); the engine polls tasks by a strategy and moves virtual time from event to event;
-//! the virtual network carries bytes between nodes; a trace hashes all that happens; [`Invariant`]s
+//! the virtual network carries bytes between nodes; each node has a disk that loses what was not synced
+//! when the power goes ([`DiskFaults`], [`Kill`]), a wall clock that is wrong ([`Clocks`]), and starts
+//! processes that the test has registered ([`Sim::program`]); a trace hashes all that happens; [`Invariant`]s
 //! watch. Runs happen in worker processes, also under plain `cargo test` ([`run_test`]); [`main`]
 //! is the command line for a registry of simulations.
 
@@ -26,6 +28,7 @@
 
 mod budgets;
 mod chaos;
+mod children;
 mod clock;
 mod command;
 mod core;

@@ -27,6 +27,8 @@ pub(crate) type Start = Rc<dyn Fn() -> BoxFuture>;
 pub(crate) struct NodeState {
     pub(crate) rt: Arc<runtime::Node>,
     pub(crate) entity: u64,
+    /// The node whose machine it runs on: itself, or for a child its parent.
+    pub(crate) host: u32,
     pub(crate) ip: IpAddr,
     pub(crate) start: Option<Start>,
     /// The machine has power.
@@ -93,6 +95,7 @@ impl NodeState {
         Self {
             rt: runtime::Node::new(runtime::NodeId(index), name, 0),
             entity,
+            host: index,
             ip: IpAddr::V4(Ipv4Addr::new(10, b, c, d)),
             start: None,
             powered: true,
@@ -181,6 +184,7 @@ impl Core {
             let generation = self.listeners[index as usize].generation;
             self.close_listener(index, generation);
         }
+        self.close_pipes(node);
         let slots = self.tasks.of_node(node);
         let tasks: Vec<(u32, Task)> = slots.into_iter().map(|(slot, _)| (slot, self.tasks.remove(slot))).collect();
         for (_, task) in &tasks {

@@ -145,7 +145,7 @@ impl Scheduler {
             (sequence, entry)
         };
         self.polls += 1;
-        let mut early = false;
+        let early;
         if let Some(arrivals) = &mut self.arrivals {
             let place = arrivals.range(..sequence).count() as u32;
             arrivals.remove(&sequence);

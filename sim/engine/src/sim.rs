@@ -101,6 +101,34 @@ impl Sim {
         node
     }
 
+    /// Registers what a node's [`Command`](simurgh_runtime::process::Command) of this name starts: the name of the
+    /// program's file, whatever its folder.
+    ///
+    /// ```
+    /// # simurgh_sim::doctest(|sim| async move {
+    /// use simurgh_runtime::process::Command;
+    /// use simurgh_runtime::{env, out};
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// sim.program("echo", || async { out!("{}", env::args()[1..].join(" ")) });
+    /// let node = sim.node("node", || async {
+    ///     let mut child = Command::new("/bin/echo").arg("hello").spawn()?;
+    ///     let mut said = String::new();
+    ///     child.stdout.take().expect("piped unless said otherwise").read_to_string(&mut said).await?;
+    ///     assert!(child.wait().await?.success() && said == "hello\n");
+    ///     std::io::Result::Ok(())
+    /// });
+    /// assert_eq!(node.ended().await, simurgh_sim::Exit::Finished);
+    /// # Ok(()) });
+    /// ```
+    pub fn program<F, T>(&self, name: &str, program: impl Fn() -> F + 'static)
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Ended + 'static,
+    {
+        with(|core| core.children.register(name, start_of(program)));
+    }
+
     /// Adds `count` nodes of the same program, called `node1`, `node2`, ..., and waits until each is
     /// ready ([`runtime::ready`]) or has ended.
     ///

@@ -13,6 +13,7 @@ use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::{self, BoxFuture, Output, PathOp, PathReply};
 use simurgh_runtime::{Headed, Header};
 
+use crate::children;
 use crate::clock;
 use crate::core::{Core, TimerState, current};
 use crate::disk::{Call, call_of};
@@ -66,7 +67,7 @@ impl sim::World for ThisWorld {
     }
 
     fn blocking_wait(&self) -> Duration {
-        let busy = with_core(|core| std::mem::take(&mut core.nodes[current().0 as usize].disk.state.busy_ns));
+        let busy = with_core(|core| std::mem::take(&mut core.disk_of(current().0).state.busy_ns));
         Duration::from_nanos(busy.unwrap_or(0))
     }
 
@@ -102,9 +103,8 @@ impl sim::World for ThisWorld {
             core.record_here(Kind::File, digest(path.as_os_str().as_encoded_bytes()), 0, || {
                 format!("open {}", path.display())
             });
-            let state = &core.nodes[node as usize];
-            let incarnation = state.rt.incarnation();
-            let call = if state.disk.open_changes(path, options) { Call::Change } else { Call::Look };
+            let incarnation = core.nodes[node as usize].rt.incarnation();
+            let call = if core.disk_of(node).open_changes(path, options) { Call::Change } else { Call::Look };
             let opened = core.on_disk(node, call, |disk, _| disk.open(node, incarnation, path, options));
             if opened.is_err() {
                 core.release_handle(node);
@@ -139,6 +139,14 @@ impl sim::World for ThisWorld {
         });
     }
 
+    fn start_process(&self, program: &sim::Program<'_>) -> io::Result<sim::Started> {
+        children::start(program)
+    }
+
+    fn standard_stream(&self, number: usize) -> Option<Box<dyn sim::Pipe>> {
+        children::standard_stream(number)
+    }
+
     fn var(&self, name: &str) -> Option<String> {
         with_core(|core| core.nodes[current().0 as usize].vars.get(name).cloned()).flatten()
     }
@@ -151,7 +159,11 @@ impl sim::World for ThisWorld {
         with_core(|core| {
             let line = String::from_utf8_lossy(bytes).trim_end().to_owned();
             core.record_here(Kind::Print, digest(bytes), u64::from(to == Output::Stderr), || line.clone());
-            let output = &mut core.nodes[current().0 as usize].output;
+            if core.print_to_pipe(current().0, if to == Output::Stdout { 1 } else { 2 }, bytes) {
+                return;
+            }
+            let host = core.nodes[current().0 as usize].host;
+            let output = &mut core.nodes[host as usize].output;
             if output.len() == OUTPUT_LINES {
                 output.remove(0);
             }

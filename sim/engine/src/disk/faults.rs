@@ -116,12 +116,14 @@ impl Core {
     /// # Errors
     /// What the call ends with, without having done anything.
     pub(crate) fn plan_disk_call(&mut self, node: u32, call: Call, len: usize) -> io::Result<Plan> {
-        let disk = &mut self.nodes[node as usize].disk;
+        let is_host = self.nodes[node as usize].host == node;
+        let disk = self.disk_of(node);
         disk.state.is_used = true;
         let free = if call == Call::Write { disk.free() } else { None };
         let state = &mut disk.state;
         let mut plan = Plan { free, ..Plan::default() };
-        if matches!(call, Call::Write | Call::Sync | Call::Change)
+        if is_host
+            && matches!(call, Call::Write | Call::Sync | Call::Change)
             && let Some((calls, kill)) = &mut state.crash
         {
             *calls = calls.saturating_sub(1);
@@ -133,9 +135,11 @@ impl Core {
                     return Err(gone());
                 }
                 plan.dies = Some(kill);
+                return Ok(plan);
             }
         }
-        let state = &mut self.nodes[node as usize].disk.state;
+        let host = self.nodes[node as usize].host;
+        let state = &mut self.nodes[host as usize].disk.state;
         let DiskFaults { short, read_error, write_error, sync_error, lie, latency_max_ns } = state.faults;
         let error = match call {
             Call::Look => 0.0,
@@ -167,6 +171,12 @@ impl Core {
         Ok(plan)
     }
 
+    /// The disk of the machine that a node runs on.
+    pub(crate) fn disk_of(&mut self, node: u32) -> &mut Disk {
+        let host = self.nodes[node as usize].host;
+        &mut self.nodes[host as usize].disk
+    }
+
     /// Ends all faults of a node's disk but those of its world.
     pub(crate) fn mend_disk(&mut self, node: u32) {
         let disk = &mut self.nodes[node as usize].disk;
@@ -185,7 +195,7 @@ impl Core {
         if plan.fails.is_some() {
             return Err(eio());
         }
-        let done = f(&mut self.nodes[node as usize].disk, &plan)?;
+        let done = f(self.disk_of(node), &plan)?;
         Ok((done, plan.dies))
     }
 

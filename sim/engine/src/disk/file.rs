@@ -11,7 +11,7 @@ use crate::engine::with_core;
 use crate::trace::{Kind, digest};
 
 use super::faults::{eio, enospc, gone};
-use super::tree::{FileInode, Inode};
+use super::tree::{FileInode, Holder, Inode};
 use super::{Call, Plan, error, locked};
 
 /// Longest file, in bytes; more than a simulation should hold in memory.
@@ -57,9 +57,22 @@ impl OpenFile {
         done
     }
 
+    fn holder(&self, exclusive: bool) -> Holder {
+        Holder { node: self.node, incarnation: self.incarnation, exclusive }
+    }
+
     fn permits(allowed: bool) -> io::Result<()> {
         if allowed { Ok(()) } else { error(ErrorKind::PermissionDenied) }
     }
+}
+
+/// Whether a process lives.
+fn lives(node: u32, incarnation: u32) -> bool {
+    let lives = with_core(|core| {
+        let node = &core.nodes[node as usize];
+        node.rt.incarnation() == incarnation && node.is_running()
+    });
+    lives == Some(true)
 }
 
 /// An operation that no fault touches.
@@ -138,14 +151,11 @@ impl sim::File for OpenFile {
 
     fn try_lock(&self, exclusive: bool) -> io::Result<bool> {
         self.unlock()?;
-        let incarnation = self.incarnation;
         let taken = self.act(&plain("lock", u64::from(exclusive)), |inode, _| {
-            if inode.locked_by != incarnation {
-                (inode.locks, inode.locked_by) = (0, incarnation);
-            }
-            let free = if exclusive { inode.locks == 0 } else { inode.locks != u32::MAX };
+            inode.locks.retain(|holder| lives(holder.node, holder.incarnation));
+            let free = inode.locks.iter().all(|holder| !exclusive && !holder.exclusive);
             if free {
-                inode.locks = if exclusive { u32::MAX } else { inode.locks + 1 };
+                inode.locks.push(self.holder(exclusive));
             }
             Ok(free)
         })?;
@@ -156,7 +166,9 @@ impl sim::File for OpenFile {
     fn unlock(&self) -> io::Result<()> {
         let Some(exclusive) = locked(&self.lock).take() else { return Ok(()) };
         self.act(&plain("unlock", u64::from(exclusive)), |inode, _| {
-            inode.locks = if exclusive { 0 } else { inode.locks - 1 };
+            if let Some(mine) = inode.locks.iter().position(|holder| *holder == self.holder(exclusive)) {
+                inode.locks.swap_remove(mine);
+            }
             Ok(())
         })
     }
@@ -164,7 +176,7 @@ impl sim::File for OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        // A dead process's locks are void by their incarnation; its handles were counted off with it.
+        // A dead process's locks are void; its handles were counted off with it.
         let _ = sim::File::unlock(self);
         with_core(|core| core.release_handle(self.node));
     }

@@ -26,10 +26,15 @@ pub(crate) type Inode = Arc<Mutex<FileInode>>;
 #[derive(Default)]
 pub(crate) struct FileInode {
     pub(crate) content: Content,
-    /// Handles that hold the shared lock, or `u32::MAX` for the exclusive one.
-    pub(crate) locks: u32,
-    /// The incarnation of the node that the locks belong to: they die with it.
-    pub(crate) locked_by: u32,
+    pub(crate) locks: Vec<Holder>,
+}
+
+/// Who holds a lock of a file. It is void when that process has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) node: u32,
+    pub(crate) incarnation: u32,
+    pub(crate) exclusive: bool,
 }
 
 enum Entry {
