@@ -45,7 +45,11 @@ fn over_300_power_cuts_synced_data_is_safe_unsynced_is_not_and_a_lying_disk_is_n
     let (right, _) = tally("disk/wal");
     assert_eq!(right.counted("power cuts"), 300);
     assert!(right.counted("commits acknowledged") > 5_000, "{right}");
-    assert_eq!((right.counted("commits acknowledged and lost"), right.counted("logs found corrupt")), (0, 0), "{right}");
+    assert_eq!(
+        (right.counted("commits acknowledged and lost"), right.counted("logs found corrupt")),
+        (0, 0),
+        "{right}"
+    );
 
     let (unsynced, _) = tally("disk/wal-unsynced");
     assert_eq!(unsynced.counted("power cuts"), 300);

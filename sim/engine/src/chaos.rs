@@ -65,9 +65,8 @@ impl Sim {
     /// If a node that was restarted fails to start.
     pub async fn chaos(&self, nodes: &[Node], others: &[Node], time: Duration) -> Result<(), String> {
         let scope = runtime::Scope::new();
-        let any = |uses: fn(&NodeState) -> bool| {
-            nodes.iter().any(|node| this(|core| uses(&core.nodes[node.index as usize])))
-        };
+        let any =
+            |uses: fn(&NodeState) -> bool| nodes.iter().any(|node| this(|core| uses(&core.nodes[node.index as usize])));
         // Faults that nobody could feel are not even begun: a run without a file is what it was.
         let uses_disks = any(|node| node.disk.state.is_used);
         let looks_at_clocks = any(|node| node.clock.is_used);

@@ -135,7 +135,9 @@ impl Core {
             Exit::Finished => Some(0),
             Exit::Failed(why) if why.starts_with("panic: ") => Some(PANICKED << 8),
             Exit::Failed(_) => Some(1 << 8),
-            Exit::Killed => Some(self.children.children.get(&child).and_then(|child| child.signal).unwrap_or(libc::SIGKILL)),
+            Exit::Killed => {
+                Some(self.children.children.get(&child).and_then(|child| child.signal).unwrap_or(libc::SIGKILL))
+            }
         }
     }
 

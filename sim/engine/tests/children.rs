@@ -126,7 +126,7 @@ async fn a_reader_that_has_gone_breaks_the_pipe_and_a_writer_ends_it(sim: Sim) {
 /// Starts a child that would say a second later that it is still there, and ends in order when it is asked to.
 async fn parent() -> io::Result<()> {
     let late = Command::new("late").stdout(Stdio::Null);
-    let late = if env::var("DETACHED").is_ok() { late.detached() } else { late };
+    let late = if env::var("DETACHED").is_some() { late.detached() } else { late };
     let _child = late.spawn()?;
     let end = signal::shutdown()?;
     runtime::ready();

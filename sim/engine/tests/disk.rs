@@ -6,7 +6,7 @@ use std::io;
 
 use simurgh_runtime::fs::{self, File, OpenOptions};
 use simurgh_runtime::{self as runtime, DurationExt, Instant};
-use simurgh_sim::{Disks, DiskFaults, Effect, Exit, Kill, Profile, Sim};
+use simurgh_sim::{DiskFaults, Disks, Effect, Exit, Kill, Profile, Sim};
 
 /// Only what this file is about.
 fn profile() -> Profile {

@@ -32,8 +32,8 @@ use std::sync::Arc;
 mod durable;
 
 use crate::Timestamp;
-pub use durable::{atomic_replace, create_dir_all_durable};
 use crate::sim::{self, PathOp, PathReply};
+pub use durable::{atomic_replace, create_dir_all_durable};
 
 /// How a file is opened. The default opens nothing for nothing: say what is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -235,7 +235,10 @@ mod tests {
             let left = cut(seed, content);
             assert_eq!(left.len(), 4 * SECTOR);
             let pattern: Vec<u8> = left.chunks(SECTOR).map(|sector| sector[0]).collect();
-            assert!(left.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])), "a sector is whole");
+            assert!(
+                left.chunks(SECTOR).all(|sector| sector.iter().all(|byte| *byte == sector[0])),
+                "a sector is whole"
+            );
             patterns.insert(pattern);
         }
         assert_eq!(patterns.len(), 16, "each subset happens");

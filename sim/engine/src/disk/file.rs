@@ -85,7 +85,8 @@ impl sim::File for OpenFile {
         Self::permits(self.options.read)?;
         let op = Op { what: "read", digest: offset, call: Call::Read, len: into.len() };
         self.act(&op, |inode, plan| {
-            let from = usize::try_from(offset).ok().and_then(|offset| inode.content.live().get(offset..)).unwrap_or(&[]);
+            let from =
+                usize::try_from(offset).ok().and_then(|offset| inode.content.live().get(offset..)).unwrap_or(&[]);
             let len = from.len().min(into.len()).min(plan.len_max.unwrap_or(usize::MAX));
             into[..len].copy_from_slice(&from[..len]);
             Ok(len)

@@ -63,7 +63,8 @@ impl Log {
             return Ok(Opened { log, messages: read.messages, damage: read.damage });
         }
         let is_damaged = read.damage.iter().any(|damage| matches!(damage, Damage::Record { .. }));
-        let aside = if is_damaged { File::replace(path.with_extension("damaged"), &bytes, true).map(drop) } else { Ok(()) };
+        let aside =
+            if is_damaged { File::replace(path.with_extension("damaged"), &bytes, true).map(drop) } else { Ok(()) };
         match aside.and_then(|()| log.write_anew(&read.messages)) {
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 log.len = read.good_len as u64;
