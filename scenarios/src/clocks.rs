@@ -8,7 +8,7 @@ use std::time::Duration;
 use simurgh::prelude::*;
 use simurgh::runtime::random;
 use simurgh_invariants::DeadlineKept;
-use simurgh_sim::{Effect, Faults, Node, Outcome, Profile, Registry, Sim, Simulation};
+use simurgh_sim::{Clocks, Effect, Faults, Node, Outcome, Profile, Registry, Sim, Simulation};
 
 const NODES: usize = 3;
 const HOLDERS: u64 = 5;
@@ -21,9 +21,10 @@ pub(crate) fn register(registry: Registry) -> Registry {
     registry.with(simulation.planted(&["clock.deadline-by-wall"]).shows(&[Effect::ClockOff, Effect::ClockStep]))
 }
 
-/// A world in which only clocks are wrong.
+/// A world in which only clocks are wrong: they drift ten times more than bad crystals do, and are set each second.
 pub fn profile() -> Profile {
-    Profile { faults: Faults { clock_step_every_ns: 1_000_000_000, ..Faults::none() }, ..Profile::nasty() }
+    let faults = Faults { clock_step_every_ns: 1_000_000_000, ..Faults::none() };
+    Profile { faults, clocks: Clocks { drift_max_ppb: 1_000_000, ..Profile::nasty().clocks }, ..Profile::nasty() }
 }
 
 /// The whole story: see the module.
@@ -33,12 +34,7 @@ pub fn profile() -> Profile {
 pub async fn leases(sim: Sim) -> Outcome {
     sim.watch(DeadlineKept::default());
     let nodes: Vec<Node> = sim.nodes(NODES, holders).await?;
-    let mut stream = sim.workload("drift");
     sleep(1.secs()).await;
-    for node in &nodes {
-        // Ten times what a bad crystal does.
-        sim.drift_clock(node, stream.between(0, 2_000_000) as i64 - 1_000_000);
-    }
     Ok(sim.chaos(&nodes, &[], 30.secs()).await?)
 }
 

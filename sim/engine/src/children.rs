@@ -31,7 +31,7 @@ pub(crate) struct Children {
     programs: BTreeMap<String, Start>,
     pipes: BTreeMap<u64, PipeState>,
     next_pipe: u64,
-    children: BTreeMap<u32, ChildState>,
+    known: BTreeMap<u32, ChildState>,
 }
 
 struct ChildState {
@@ -65,7 +65,7 @@ impl Core {
         let start = self.children.programs.get(&name).cloned().ok_or(ErrorKind::NotFound)?;
         let state = &self.nodes[parent as usize];
         let (host, vars, incarnation) = (state.host, state.vars.clone(), state.rt.incarnation());
-        let number = self.children.children.values().filter(|child| child.parent == parent).count() + 1;
+        let number = self.children.known.values().filter(|child| child.parent == parent).count() + 1;
         let full_name = format!("{}/{name}#{number}", self.nodes[parent as usize].rt.name());
         let child = self.add_node(&full_name, None);
         let words = |text: &std::ffi::OsString| text.to_string_lossy().into_owned();
@@ -81,7 +81,7 @@ impl Core {
             }
         }
         let known = ChildState { parent, incarnation, kill_on_drop: program.kill_on_drop, signal: None, streams };
-        self.children.children.insert(child, known);
+        self.children.known.insert(child, known);
         self.record(parent, current().1, Kind::Start, u64::from(child), 1, || format!("starts {full_name}"));
         Ok((child, start, streams))
     }
@@ -125,7 +125,7 @@ impl Core {
             (is_power && self.nodes[child as usize].host == node) || (kill.is_none() && is_own && state.kill_on_drop)
         };
         let how = if is_power { Kill::Power } else { Kill::Crash };
-        let ending = self.children.children.iter().filter(|(child, state)| ends(**child, state));
+        let ending = self.children.known.iter().filter(|(child, state)| ends(**child, state));
         ending.map(|(child, _)| (*child, how)).collect()
     }
 
@@ -136,14 +136,14 @@ impl Core {
             Exit::Failed(why) if why.starts_with("panic: ") => Some(PANICKED << 8),
             Exit::Failed(_) => Some(1 << 8),
             Exit::Killed => {
-                Some(self.children.children.get(&child).and_then(|child| child.signal).unwrap_or(libc::SIGKILL))
+                Some(self.children.known.get(&child).and_then(|child| child.signal).unwrap_or(libc::SIGKILL))
             }
         }
     }
 
     /// Bytes that a child prints; false if its output is no pipe. Nobody waits for room: it prints a line at a time.
     pub(crate) fn print_to_pipe(&mut self, node: u32, number: usize, bytes: &[u8]) -> bool {
-        let stream = self.children.children.get(&node).and_then(|child| child.streams[number]);
+        let stream = self.children.known.get(&node).and_then(|child| child.streams[number]);
         let Some(pipe) = stream.and_then(|id| self.children.pipes.get_mut(&id)) else { return false };
         if pipe.reader.is_some() {
             pipe.bytes.extend(bytes);
@@ -177,7 +177,7 @@ pub(crate) fn start(program: &Program<'_>) -> io::Result<Started> {
 /// A standard stream of the node that runs, if it is a pipe.
 pub(crate) fn standard_stream(number: usize) -> Option<Box<dyn sim::Pipe>> {
     let (node, _) = current();
-    let id = with_core(|core| core.children.children.get(&node)?.streams[number]).flatten()?;
+    let id = with_core(|core| core.children.known.get(&node)?.streams[number]).flatten()?;
     Some(Box::new(PipeEnd { id, node, closes: false }))
 }
 
@@ -224,7 +224,7 @@ impl sim::Child for ChildHandle {
 fn end(child: u32, signal: i32) {
     let runs = with_core(|core| {
         let runs = core.nodes[child as usize].is_running();
-        if let Some(state) = core.children.children.get_mut(&child).filter(|_| runs) {
+        if let Some(state) = core.children.known.get_mut(&child).filter(|_| runs) {
             state.signal = Some(signal);
         }
         runs
@@ -236,7 +236,7 @@ fn end(child: u32, signal: i32) {
 
 impl Drop for ChildHandle {
     fn drop(&mut self) {
-        let kills = with_core(|core| core.children.children.get(&self.child).is_some_and(|child| child.kill_on_drop));
+        let kills = with_core(|core| core.children.known.get(&self.child).is_some_and(|child| child.kill_on_drop));
         if kills == Some(true) {
             end(self.child, libc::SIGKILL);
         }

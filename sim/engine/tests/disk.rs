@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is the message
 
 use std::io;
+use std::sync::Arc;
 
 use simurgh_runtime::fs::{self, File, OpenOptions};
-use simurgh_runtime::{self as runtime, DurationExt, Instant};
-use simurgh_sim::{DiskFaults, Disks, Effect, Exit, Kill, Profile, Sim};
+use simurgh_runtime::{self as runtime, DurationExt, Instant, Timestamp};
+use simurgh_sim::{Body, DiskFaults, Disks, Effect, Effects, Exit, Kill, Profile, RunConfig, Sim, run_once};
 
 /// Only what this file is about.
 fn profile() -> Profile {
@@ -217,5 +218,44 @@ async fn a_replaced_file_is_old_or_new_after_any_cut(sim: Sim) {
             break; // it has written all that it had to
         }
         node.restart();
+    }
+}
+
+/// Replaces a file each second, whatever comes of it, and looks at the clock.
+async fn restless() -> io::Result<()> {
+    fs::create_dir_all_durable("data")?;
+    runtime::ready();
+    loop {
+        let _ = fs::atomic_replace("data/time", Timestamp::now().to_string().repeat(100)).await;
+        let _ = fs::read("data/time").await;
+        runtime::sleep(50.millis()).await;
+    }
+}
+
+#[test]
+fn chaos_strikes_disks_and_clocks_that_are_used_and_no_others() {
+    let of_disks = [Effect::CrashPoint, Effect::DiskFull, Effect::DiskError, Effect::DiskSlow, Effect::Unsynced];
+    let run = |uses: bool| {
+        let body: Body = Arc::new(move |sim| {
+            Box::pin(async move {
+                let program = move || async move { if uses { restless().await } else { std::future::pending().await } };
+                let node = sim.node("node", program);
+                runtime::sleep(1.secs()).await;
+                sim.chaos(&[node], &[], 60.secs()).await
+            })
+        });
+        let mut effects = Effects::default();
+        for seed in 0..20 {
+            let report = run_once(&RunConfig::new(seed, Profile::nasty()), &body);
+            assert_eq!(report.failure, None, "seed {seed}");
+            effects.merge(&report.effects);
+        }
+        effects
+    };
+    let (felt, idle) = (run(true), run(false));
+    for effect in of_disks.into_iter().chain([Effect::ShortRead, Effect::ShortWrite, Effect::Undone, Effect::ClockStep])
+    {
+        assert!(felt.of(effect) > 0, "{effect:?}");
+        assert_eq!(idle.of(effect), 0, "{effect:?}");
     }
 }

@@ -97,3 +97,31 @@ pub fn create_dir_all_durable(path: impl AsRef<Path>) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::fs::{read, read_dir, remove_dir_all};
+
+    #[test]
+    fn on_a_real_disk_a_file_is_replaced_or_stays() {
+        let dir = std::env::temp_dir().join(format!("simurgh-durable-test-{}", std::process::id()));
+        crate::run("test", async move {
+            create_dir_all_durable(dir.join("a/b")).unwrap();
+            let path = dir.join("a/file");
+            let file = File::replace(&path, b"one", true).unwrap();
+            file.write_all_at(b"O", 0).unwrap();
+            assert_eq!(read(&path).await.unwrap(), b"One", "the file that is returned is the new one");
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            atomic_replace(&path, "two").await.unwrap();
+            assert_eq!(read(&path).await.unwrap(), b"two");
+            assert!(File::replace(dir.join("a/b"), b"over a directory", false).is_err());
+            assert!(File::replace(dir.join("none/file"), b"nowhere", false).is_err());
+            assert!(File::replace("/", b"no name", false).is_err());
+            assert_eq!(read_dir(dir.join("a")).unwrap(), ["b", "file"], "nothing is left beside it");
+            remove_dir_all(&dir).unwrap();
+        });
+    }
+}
