@@ -21,6 +21,6 @@ use simurgh_sim::Registry;
 pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
     let registry = channels::register(registry);
-    let registry = presence::register(sessions::register(pubsub::register(registry))));
-    disk::register(clocks::register(stuck::register(determinism::register(registry)))
+    let registry = presence::register(sessions::register(pubsub::register(registry)));
+    disk::register(clocks::register(stuck::register(determinism::register(registry))))
 }

@@ -41,12 +41,12 @@ pub async fn history(sim: Sim) -> Outcome {
     let node = sim.node("studio", studio);
     let mut stream = sim.workload("kills");
     for _ in 0..POWER_CUTS {
-        begin(&sim, &node, &mut stream, true).await?;
+        begin(sim, &node, &mut stream, true).await?;
         if stream.chance(0.4) {
-            end(&sim, &node, &mut stream, Kill::Crash).await;
-            begin(&sim, &node, &mut stream, true).await?;
+            end(sim, &node, &mut stream, Kill::Crash).await;
+            begin(sim, &node, &mut stream, true).await?;
         }
-        end(&sim, &node, &mut stream, Kill::Power).await;
+        end(sim, &node, &mut stream, Kill::Power).await;
         sim.count("power cuts", 1);
     }
     if !node.is_running() {
@@ -79,7 +79,7 @@ async fn studio() -> Result<(), String> {
     runtime::ready();
     let scope = runtime::Scope::new();
     for by in 0..PEOPLE.len() as u64 {
-        let last = found.iter().filter_map(|message| name_of(message).ok()).filter(|known| known.0 == by).last();
+        let last = found.iter().filter_map(|message| name_of(message).ok()).filter(|known| known.0 == by).next_back();
         // Whoever had no answer sends it again: perhaps it was taken.
         scope.spawn("person", person(rooms.clone(), by, last.map_or(1, |(_, seq)| seq)));
     }

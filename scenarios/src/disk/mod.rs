@@ -80,8 +80,8 @@ pub async fn wal(sim: Sim) -> Outcome {
     let checker = LogLosesNothing::default();
     let counts = checker.counts();
     sim.watch(checker);
-    power_cuts(&sim, Syncs::EachBatch, true).await?;
-    tell(&sim, &counts);
+    power_cuts(sim, Syncs::EachBatch, true).await?;
+    tell(sim, &counts);
     Ok(())
 }
 
@@ -93,8 +93,8 @@ pub async fn unsynced(sim: Sim) -> Outcome {
     let checker = LogLosesNothing::that_only_counts();
     let counts = checker.counts();
     sim.watch(checker);
-    power_cuts(&sim, Syncs::Checkpoints, false).await?;
-    tell(&sim, &counts);
+    power_cuts(sim, Syncs::Checkpoints, false).await?;
+    tell(sim, &counts);
     Ok(())
 }
 
@@ -106,26 +106,26 @@ pub async fn lying(sim: Sim) -> Outcome {
     let checker = LogLosesNothing::that_only_counts();
     let counts = checker.counts();
     sim.watch(checker);
-    let ended = power_cuts(&sim, Syncs::EachBatch, false).await;
+    let ended = power_cuts(sim, Syncs::EachBatch, false).await;
     // Or the store itself says that its files are not as it had synced them; then nothing more comes of this seed.
     let is_damaged = ended.as_ref().is_err_and(|why| why.0.contains("is damaged"));
     if !is_damaged {
         ended?;
     }
-    tell(&sim, &counts);
+    tell(sim, &counts);
     let lied = sim.effects().of(Effect::DiskLie) > 0;
     sim.count("seeds on whose disk a sync lied", u64::from(lied));
     sim.count("seeds that noticed, by a loss or by themselves", u64::from(counts.lost() > 0 || is_damaged));
     Ok(())
 }
 
-fn tell(sim: &Sim, counts: &Arc<LogCounts>) {
+fn tell(sim: Sim, counts: &Arc<LogCounts>) {
     sim.count("commits acknowledged", counts.acked());
     sim.count("commits acknowledged and lost", counts.lost());
     sim.count("logs found corrupt", counts.corrupt());
 }
 
-async fn power_cuts(sim: &Sim, syncs: Syncs, fails: bool) -> Outcome {
+async fn power_cuts(sim: Sim, syncs: Syncs, fails: bool) -> Outcome {
     let node = sim.node("store", move || store(syncs));
     let mut stream = sim.workload("kills");
     for _ in 0..POWER_CUTS {
@@ -144,7 +144,7 @@ async fn power_cuts(sim: &Sim, syncs: Syncs, fails: bool) -> Outcome {
 }
 
 /// Starts the store if it does not run, on a disk that works; with `fails`, it has troubles later, perhaps.
-async fn begin(sim: &Sim, node: &Node, stream: &mut Stream, fails: bool) -> Outcome {
+async fn begin(sim: Sim, node: &Node, stream: &mut Stream, fails: bool) -> Outcome {
     while !node.is_running() {
         node.restart();
         if stream.chance(0.3) {
@@ -165,7 +165,7 @@ async fn begin(sim: &Sim, node: &Node, stream: &mut Stream, fails: bool) -> Outc
 }
 
 /// Kills the store at a time that is drawn, perhaps inside a file call, and mends its disk.
-async fn end(sim: &Sim, node: &Node, stream: &mut Stream, how: Kill) {
+async fn end(sim: Sim, node: &Node, stream: &mut Stream, how: Kill) {
     if stream.chance(0.5) {
         sim.kill_inside(node, how, stream.between(1, 40) as u32);
         // It may end by itself before that, by an error of its disk.

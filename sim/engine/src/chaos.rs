@@ -5,7 +5,7 @@ use std::time::Duration;
 use simurgh_runtime as runtime;
 
 use crate::core::Core;
-use crate::disk::DiskFaults;
+use crate::disk::{DiskFaults, DiskLatency};
 use crate::draws::{Purpose, Stream};
 use crate::engine::engine;
 use crate::node::{Kill, NodeState};
@@ -60,6 +60,10 @@ impl Sim {
     /// Lets the seed's faults strike `nodes` for `time`, then mends everything: dead nodes are
     /// restarted and ready, all ways are open. `others` can be cut off from the nodes, and lose
     /// connections, but are not killed. In a world without faults this only waits.
+    ///
+    /// Nodes that used their disks before it begins also end inside file calls, and have full, failing and slow disks;
+    /// of those that looked at their wall clocks, the clocks are set. Disks that lie or are lost with their machine
+    /// are left to tests that ask for them ([`DiskFaults::lie`], [`Kill::Wipe`]): no program survives them alone.
     ///
     /// # Errors
     /// If a node that was restarted fails to start.
@@ -173,7 +177,8 @@ async fn strike(sim: Sim, fault: Fault, every_ns: u64, mut stream: Stream, nodes
             }
             Fault::DiskSlow => {
                 let own = this(|core| core.physics.disk.faults);
-                sim.set_disk(&node, DiskFaults { latency_max_ns: 1_000_000 << (coin % 11), ..own });
+                let latency = DiskLatency::shape(1_000_000 << (coin % 11), coin >> 8 & 1 == 0);
+                sim.set_disk(&node, DiskFaults { latency, ..own });
                 runtime::sleep(hold).await;
                 sim.set_disk(&node, own);
             }

@@ -44,8 +44,8 @@ use crate::draws::Stream;
 use fate::Fate;
 use tree::Tree;
 
-pub use faults::DiskFaults;
 pub(crate) use faults::{Call, Plan, State};
+pub use faults::{DiskFaults, DiskLatency};
 pub(crate) use file::OpenFile;
 
 /// All that a node has on disk.

@@ -59,7 +59,7 @@ mod worker;
 mod world;
 
 pub use command::main;
-pub use disk::DiskFaults;
+pub use disk::{DiskFaults, DiskLatency};
 pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Invariant, Seen};

@@ -1,7 +1,7 @@
 //! The physics of one run: how its links, sockets and schedule behave, resolved from a [`Profile`]
 //! and the seed before anything starts.
 
-use crate::disk::DiskFaults;
+use crate::disk::{DiskFaults, DiskLatency};
 use crate::draws::{Draws, Purpose, Stream};
 
 const US: u64 = 1_000;
@@ -65,7 +65,7 @@ pub struct Disks {
     pub error_max: f64,
     /// Share of syncs that say yes and do nothing.
     pub lie: f64,
-    /// The longest that a write or sync takes; 0 for no time at all.
+    /// The longest that a write or sync takes, in one of the shapes of [`DiskLatency`]; 0 for no time at all.
     pub latency_max_ns: u64,
 }
 
@@ -298,7 +298,10 @@ impl Physics {
                     write_error: share(23, profile.disks.error_max),
                     sync_error: share(24, profile.disks.error_max),
                     lie: profile.disks.lie,
-                    latency_max_ns: if on(25) { profile.disks.latency_max_ns } else { 0 },
+                    latency: DiskLatency::shape(
+                        if on(25) { profile.disks.latency_max_ns } else { 0 },
+                        family(125).chance(0.5),
+                    ),
                 },
             },
             schedule: draw_schedule(profile.strategies, &mut family(7)),

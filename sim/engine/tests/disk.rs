@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use simurgh_runtime::fs::{self, File, OpenOptions};
 use simurgh_runtime::{self as runtime, DurationExt, Instant, Timestamp};
-use simurgh_sim::{Body, DiskFaults, Disks, Effect, Effects, Exit, Kill, Profile, RunConfig, Sim, run_once};
+use simurgh_sim::{
+    Body, DiskFaults, DiskLatency, Disks, Effect, Effects, Exit, Kill, Profile, RunConfig, Sim, run_once,
+};
 
 /// Only what this file is about.
 fn profile() -> Profile {
@@ -145,7 +147,7 @@ async fn a_slow_disk_delays_blocking_work_and_nothing_else(sim: Sim) {
         ticking.await.map_err(io::Error::other)
     });
     node.started().await?;
-    sim.set_disk(&node, DiskFaults { latency_max_ns: 1_000_000_000, ..DiskFaults::none() });
+    sim.set_disk(&node, DiskFaults { latency: DiskLatency::UpTo(1_000_000_000), ..DiskFaults::none() });
     assert_eq!(node.ended().await, Exit::Finished);
     let took: u64 = node.output()[0].parse().map_err(words)?;
     assert!((3_000..18_000).contains(&took), "{took} ms for 20 writes of half a second each");
@@ -238,7 +240,13 @@ fn chaos_strikes_disks_and_clocks_that_are_used_and_no_others() {
     let run = |uses: bool| {
         let body: Body = Arc::new(move |sim| {
             Box::pin(async move {
-                let program = move || async move { if uses { restless().await } else { std::future::pending().await } };
+                let program = move || async move {
+                    if uses {
+                        return restless().await;
+                    }
+                    runtime::ready();
+                    std::future::pending().await
+                };
                 let node = sim.node("node", program);
                 runtime::sleep(1.secs()).await;
                 sim.chaos(&[node], &[], 60.secs()).await

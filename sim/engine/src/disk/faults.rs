@@ -38,15 +38,49 @@ pub struct DiskFaults {
     pub sync_error: f64,
     /// A sync says yes and does nothing. No program can survive it; it is for showing that somebody notices.
     pub lie: f64,
-    /// The longest that a write or sync takes, in nanoseconds of virtual time; 0 for no time at all. Work given to
-    /// [`blocking`](simurgh_runtime::blocking) ends that much later.
-    pub latency_max_ns: u64,
+    /// How long a write or sync takes.
+    pub latency: DiskLatency,
 }
 
 impl DiskFaults {
     /// A disk without faults.
     pub fn none() -> Self {
-        Self { short: 0.0, read_error: 0.0, write_error: 0.0, sync_error: 0.0, lie: 0.0, latency_max_ns: 0 }
+        Self { short: 0.0, read_error: 0.0, write_error: 0.0, sync_error: 0.0, lie: 0.0, latency: DiskLatency::None }
+    }
+}
+
+/// How long a write or sync of a file takes, in nanoseconds of virtual time. Work that was given to
+/// [`blocking`](simurgh_runtime::blocking) ends that much later; nobody else waits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum DiskLatency {
+    /// No time at all.
+    None,
+    /// Any time below this.
+    UpTo(u64),
+    /// Mostly below the first, and for the share of calls that is last, below the second: a disk that is busy with
+    /// something else now and then.
+    Mostly(u64, u64, f64),
+}
+
+impl DiskLatency {
+    fn draw(self, stream: &mut Stream) -> u64 {
+        match self {
+            DiskLatency::None => 0,
+            DiskLatency::UpTo(most) => stream.below(most),
+            DiskLatency::Mostly(fast, slow, share) => {
+                let most = if stream.chance(share) { slow } else { fast };
+                stream.below(most)
+            }
+        }
+    }
+
+    /// One of the shapes, with no time above `max_ns`.
+    pub(crate) fn shape(max_ns: u64, is_even: bool) -> Self {
+        match (max_ns, is_even) {
+            (0, _) => DiskLatency::None,
+            (_, true) => DiskLatency::UpTo(max_ns),
+            (_, false) => DiskLatency::Mostly(max_ns / 50, max_ns, 0.03),
+        }
     }
 }
 
@@ -140,15 +174,15 @@ impl Core {
         }
         let host = self.nodes[node as usize].host;
         let state = &mut self.nodes[host as usize].disk.state;
-        let DiskFaults { short, read_error, write_error, sync_error, lie, latency_max_ns } = state.faults;
+        let DiskFaults { short, read_error, write_error, sync_error, lie, latency } = state.faults;
         let error = match call {
             Call::Look => 0.0,
             Call::Read => read_error,
             Call::Write | Call::Change => write_error,
             Call::Sync => sync_error,
         };
-        if latency_max_ns > 0 && matches!(call, Call::Write | Call::Sync) {
-            state.busy_ns += state.stream.below(latency_max_ns);
+        if latency != DiskLatency::None && matches!(call, Call::Write | Call::Sync) {
+            state.busy_ns += latency.draw(&mut state.stream);
             self.effects.add(Effect::DiskSlow);
         }
         if state.stream.chance(error) {

@@ -84,18 +84,24 @@ pub(super) fn parent(path: &Path) -> &Path {
 /// ```
 ///
 /// # Errors
-/// What the disk says. Parents that this process may not open are left as they are: it cannot have made them.
+/// What the disk says. Parents that this process may not open, or whose file system is read-only or knows no sync of
+/// directories, are left as they are: it did not make them, or cannot do more.
 pub fn create_dir_all_durable(path: impl AsRef<Path>) -> io::Result<()> {
     let path = path.as_ref();
     create_dir_all(path)?;
     // All of them, since an earlier run may have made some and died before it synced them.
     for directory in path.ancestors().skip(1) {
         match sync_dir(directory) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) if is_not_ours(error.kind()) => {}
             synced => synced?,
         }
     }
     Ok(())
+}
+
+fn is_not_ours(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    matches!(kind, PermissionDenied | ReadOnlyFilesystem | InvalidInput | Unsupported)
 }
 
 #[cfg(test)]
