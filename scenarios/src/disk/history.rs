@@ -79,7 +79,7 @@ async fn studio() -> Result<(), String> {
     runtime::ready();
     let scope = runtime::Scope::new();
     for by in 0..PEOPLE.len() as u64 {
-        let last = found.iter().filter_map(|message| name_of(message).ok()).filter(|known| known.0 == by).next_back();
+        let last = found.iter().filter_map(|message| name_of(message).ok()).rfind(|known| known.0 == by);
         // Whoever had no answer sends it again: perhaps it was taken.
         scope.spawn("person", person(rooms.clone(), by, last.map_or(1, |(_, seq)| seq)));
     }
