@@ -16,6 +16,7 @@ use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::{self, Program, Started};
 
 use crate::core::{Core, current};
+use crate::disk::gone;
 use crate::engine::{engine, with_core};
 use crate::node::{Exit, Kill, Start};
 use crate::trace::{Kind, digest};
@@ -157,8 +158,8 @@ impl Core {
 pub(crate) fn start(program: &Program<'_>) -> io::Result<Started> {
     let (parent, _) = current();
     let started = with_core(|core| core.start_child(parent, program));
-    let (child, start, streams) = started.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))?;
-    let engine = engine().ok_or(ErrorKind::Interrupted)?;
+    let (child, start, streams) = started.unwrap_or_else(|| Err(gone()))?;
+    let engine = engine().ok_or_else(gone)?;
     let node = engine.with(|core| Arc::clone(&core.nodes[child as usize].rt));
     let header = Header::for_world(node, "main");
     let future = {

@@ -44,7 +44,7 @@ use crate::draws::Stream;
 use fate::Fate;
 use tree::Tree;
 
-pub(crate) use faults::{Call, Plan, State};
+pub(crate) use faults::{Call, Plan, State, gone};
 pub use faults::{DiskFaults, DiskLatency};
 pub(crate) use file::OpenFile;
 

@@ -16,7 +16,7 @@ use simurgh_runtime::{Headed, Header};
 use crate::children;
 use crate::clock;
 use crate::core::{Core, TimerState, current};
-use crate::disk::{Call, call_of};
+use crate::disk::{Call, call_of, gone};
 use crate::draws::Purpose;
 use crate::effects::Effect;
 use crate::engine::{self, current_in_words, engine, with_core};
@@ -238,11 +238,11 @@ impl sim::World for ThisWorld {
 
 /// The result of an operation on the disk; the process ends here if that was drawn.
 fn or_die<R>(done: Option<io::Result<(R, Option<Kill>)>>) -> io::Result<R> {
-    match done.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))? {
+    match done.unwrap_or_else(|| Err(gone()))? {
         (done, None) => Ok(done),
         (_, Some(kill)) => {
             with_core(|core| core.die_inside(current().0, kill));
-            Err(ErrorKind::Interrupted.into())
+            Err(gone())
         }
     }
 }

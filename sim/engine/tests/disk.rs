@@ -162,6 +162,7 @@ async fn a_crash_point_ends_the_poll_at_one_call(sim: Sim) {
         for number in 0..10_u8 {
             done += u8::from(fs::create_dir_all(format!("dir{number}")).is_ok());
         }
+        assert!(done == 10 || runtime::random::range(0..3) < 3, "a draw that nobody makes does not hang");
         runtime::out!("unheard: {done}");
         std::future::pending::<()>().await;
     });

@@ -139,9 +139,9 @@ pub(crate) fn enospc() -> io::Error {
     io::Error::from_raw_os_error(libc::ENOSPC)
 }
 
-/// What a program that has ended would be told, if it could hear.
+/// What a process is told that has ended and whose poll goes on: nothing that anybody would try again.
 pub(crate) fn gone() -> io::Error {
-    io::ErrorKind::Interrupted.into()
+    eio()
 }
 
 impl Core {
