@@ -50,6 +50,9 @@
 //! | [`ChannelGapReported`] `channel.gap_reported` | `channels.resume-gap-unsaid` |
 //! | [`ChannelBudgetKept`] `channel.budget_kept` | `channels.budget-ignored` |
 //! | [`ChannelDrainInBatches`] `channel.drain_in_batches` | `channels.drain-at-once` |
+//! | [`LogLosesNothing`] `log.nothing_acked_lost` | `wal.unsynced`, `wal.acked-before-sync`, `wal.short-read`, `wal.unchecked`, `wal.sync-again`, `wal.found-is-safe`, `fs.replace-unsynced`, `fs.rename-unsynced` |
+//! | [`HistoryLosesNothing`] `history.nothing_acked_lost` | `history.unsynced`, `history.acked-before-sync`, `history.short-read`, `history.found-is-safe`, `history.directory-unsynced` |
+//! | [`DeadlineKept`] `deadline.kept` | `clock.deadline-by-wall` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
 #![forbid(unsafe_code)]
@@ -63,16 +66,19 @@ mod channels_lives;
 mod channels_no_loss;
 mod channels_order;
 mod count_returns;
+mod deadline_kept;
 mod drain_leaves_none;
 mod dynamic_limit_kept;
 mod echo_bounded;
 mod echo_in_order;
+mod history_loses_nothing;
 mod http_drain_loses_nothing;
 mod http_memory_bounded;
 mod http_nothing_after_gone;
 mod http_one_response;
 mod http_writes_finish;
 mod link_exit_propagates;
+mod log_loses_nothing;
 mod mailbox_bounded;
 mod mailbox_fifo;
 mod monitor_down_once;
@@ -104,16 +110,19 @@ pub use channels_lives::{ChannelNoOldIncarnation, ChannelPaired};
 pub use channels_no_loss::{ChannelGapReported, ChannelNoLoss};
 pub use channels_order::{ChannelFifo, ChannelNoDuplicate};
 pub use count_returns::CountReturns;
+pub use deadline_kept::DeadlineKept;
 pub use drain_leaves_none::DrainLeavesNone;
 pub use dynamic_limit_kept::DynamicLimitKept;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
+pub use history_loses_nothing::HistoryLosesNothing;
 pub use http_drain_loses_nothing::HttpDrainLosesNothing;
 pub use http_memory_bounded::HttpMemoryBounded;
 pub use http_nothing_after_gone::HttpNothingAfterGone;
 pub use http_one_response::HttpOneResponse;
 pub use http_writes_finish::HttpWritesFinish;
 pub use link_exit_propagates::LinkExitPropagates;
+pub use log_loses_nothing::{LogCounts, LogLosesNothing};
 pub use mailbox_bounded::MailboxBounded;
 pub use mailbox_fifo::MailboxFifoPerSender;
 pub use monitor_down_once::MonitorDownOnce;

@@ -4,7 +4,9 @@
 
 pub mod bank;
 pub mod channels;
+pub mod clocks;
 mod determinism;
+pub mod disk;
 pub mod echo;
 pub mod http;
 pub mod otp;
@@ -20,5 +22,5 @@ pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
     let registry = channels::register(registry);
     let registry = presence::register(sessions::register(pubsub::register(registry)));
-    stuck::register(determinism::register(registry))
+    disk::register(clocks::register(stuck::register(determinism::register(registry))))
 }

@@ -52,6 +52,16 @@ fn what_a_simulation_covers_is_printed_over_all_seeds() {
 }
 
 #[test]
+fn what_power_cuts_did_to_a_log_is_printed() {
+    let output = sim(&["run", "disk/wal", "--seeds", "30"]);
+    let text = text(&output);
+    assert!(output.status.success(), "{text}");
+    for line in ["  300 power cuts", "  0 commits acknowledged and lost", "  0 logs found corrupt"] {
+        assert!(text.lines().any(|known| known == line), "{line}:\n{text}");
+    }
+}
+
+#[test]
 fn every_seed_repeats() {
     let output = sim(&["determinism", "--seeds", "30"]);
     assert!(output.status.success() && text(&output).contains("PASS"), "{}", text(&output));

@@ -5,9 +5,10 @@ use std::time::Duration;
 use simurgh_runtime as runtime;
 
 use crate::core::Core;
+use crate::disk::{DiskFaults, DiskLatency};
 use crate::draws::{Purpose, Stream};
 use crate::engine::engine;
-use crate::node::Kill;
+use crate::node::{Kill, NodeState};
 use crate::sim::{Node, Sim};
 use crate::trace::Kind;
 
@@ -21,11 +22,19 @@ enum Fault {
     OneWay,
     Reset,
     Emfile,
+    CrashPoint,
+    DiskFull,
+    DiskError,
+    DiskSlow,
+    ClockStep,
 }
 
 impl Fault {
     const ALL: [Fault; 7] =
         [Fault::Crash, Fault::Power, Fault::Pause, Fault::Partition, Fault::OneWay, Fault::Reset, Fault::Emfile];
+
+    /// Those of disks: for nodes that use them.
+    const OF_DISKS: [Fault; 4] = [Fault::CrashPoint, Fault::DiskFull, Fault::DiskError, Fault::DiskSlow];
 
     /// The mean time between two of this kind; 0 for never.
     fn every_ns(self, core: &Core) -> u64 {
@@ -38,6 +47,11 @@ impl Fault {
             Fault::OneWay => faults.one_way_every_ns,
             Fault::Reset => faults.reset_every_ns,
             Fault::Emfile => faults.emfile_every_ns,
+            Fault::CrashPoint => faults.crash_point_every_ns,
+            Fault::DiskFull => faults.disk_full_every_ns,
+            Fault::DiskError => faults.disk_error_every_ns,
+            Fault::DiskSlow => faults.disk_slow_every_ns,
+            Fault::ClockStep => faults.clock_step_every_ns,
         }
     }
 }
@@ -47,11 +61,22 @@ impl Sim {
     /// restarted and ready, all ways are open. `others` can be cut off from the nodes, and lose
     /// connections, but are not killed. In a world without faults this only waits.
     ///
+    /// Nodes that used their disks before it begins also end inside file calls, and have full, failing and slow disks;
+    /// of those that looked at their wall clocks, the clocks are set. Disks that lie or are lost with their machine
+    /// are left to tests that ask for them ([`DiskFaults::lie`], [`Kill::Wipe`]): no program survives them alone.
+    ///
     /// # Errors
     /// If a node that was restarted fails to start.
     pub async fn chaos(&self, nodes: &[Node], others: &[Node], time: Duration) -> Result<(), String> {
         let scope = runtime::Scope::new();
-        for fault in Fault::ALL {
+        let any =
+            |uses: fn(&NodeState) -> bool| nodes.iter().any(|node| this(|core| uses(&core.nodes[node.index as usize])));
+        // Faults that nobody could feel are not even begun: a run without a file is what it was.
+        let uses_disks = any(|node| node.disk.state.is_used);
+        let looks_at_clocks = any(|node| node.clock.is_used);
+        let of_disks = Fault::OF_DISKS.into_iter().filter(|_| uses_disks);
+        let of_clocks = Some(Fault::ClockStep).filter(|_| looks_at_clocks);
+        for fault in Fault::ALL.into_iter().chain(of_disks).chain(of_clocks) {
             let every_ns = this(|core| fault.every_ns(core));
             if every_ns > 0 {
                 // One stream per kind: to leave one out moves no other.
@@ -70,6 +95,7 @@ impl Sim {
         self.heal();
         for node in nodes {
             self.limit_handles(node, None);
+            this(|core| core.mend_disk(node.index));
             if this(|core| core.nodes[node.index as usize].paused.is_some()) {
                 this(|core| core.resume(node.index));
             }
@@ -122,6 +148,39 @@ async fn strike(sim: Sim, fault: Fault, every_ns: u64, mut stream: Stream, nodes
                 sim.limit_handles(&node, Some(coin % 2));
                 runtime::sleep(hold).await;
                 sim.limit_handles(&node, None);
+            }
+            Fault::CrashPoint => {
+                let how = if coin & 1 == 0 { Kill::Crash } else { Kill::Power };
+                sim.kill_inside(&node, how, 1 + (coin >> 8) as u32 % 8);
+                runtime::sleep(hold).await;
+                this(|core| core.nodes[index as usize].disk.state.crash = None);
+                if !node.is_running() {
+                    node.restart();
+                }
+            }
+            Fault::ClockStep => {
+                // Mostly small ones, as by a daemon that sets the time; sometimes an hour, as by a person.
+                let by_ms = 1 << ((coin >> 8) % 23);
+                sim.step_clock(&node, if coin & 1 == 0 { by_ms } else { -by_ms });
+            }
+            Fault::DiskFull => {
+                sim.limit_disk(&node, Some(coin % 2_000));
+                runtime::sleep(hold).await;
+                sim.limit_disk(&node, None);
+            }
+            Fault::DiskError => {
+                let own = this(|core| core.physics.disk.faults);
+                let failing = DiskFaults { read_error: 0.2, write_error: 0.5, sync_error: 0.5, ..own };
+                sim.set_disk(&node, failing);
+                runtime::sleep(hold).await;
+                sim.set_disk(&node, own);
+            }
+            Fault::DiskSlow => {
+                let own = this(|core| core.physics.disk.faults);
+                let latency = DiskLatency::shape(1_000_000 << (coin % 11), coin >> 8 & 1 == 0);
+                sim.set_disk(&node, DiskFaults { latency, ..own });
+                runtime::sleep(hold).await;
+                sim.set_disk(&node, own);
             }
         }
     }

@@ -13,7 +13,6 @@ use std::time::Instant;
 
 use crate::effects::{Effect, Effects};
 use crate::flags::Flags;
-use crate::physics::Faults;
 use crate::registry::{Registry, Simulation};
 use crate::run::Report;
 use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
@@ -25,7 +24,7 @@ const HELP: &str = "\
 Runs simulations: whole systems under virtual time, network and scheduling, all drawn from a seed.
 
 usage: sim list
-       sim run NAME [--seeds N] [--seed S] [--world own|calm|random|pct|fifo] [--planted BUG] [--trace FILE]
+       sim run NAME [--seeds N] [--seed S] [--world own|calm|random|pct|pos|fifo] [--planted BUG] [--trace FILE]
        sim determinism [NAME] [--seeds N]
        sim planted [NAME] [--seeds N]
 
@@ -36,7 +35,7 @@ usage: sim list
   planted      looks for each planted bug: found by the default world, missed by the calm one, and
                clean when it is not planted (default 1000 seeds)
 
-  --world calm   first come first served, no faults; random, pct and fifo choose the strategy alone
+  --world calm   first come first served, no faults; random, pct, pos and fifo choose the strategy alone
 
 example: sim run echo/chaos --seeds 200
 ";
@@ -123,7 +122,7 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
     };
     let world = match flags.values.get("world") {
         Some(name) => World::parse(name)
-            .ok_or_else(|| format!("--world: there is no {name}; there are own, calm, random, pct, fifo"))?,
+            .ok_or_else(|| format!("--world: there is no {name}; there are own, calm, random, pct, pos, fifo"))?,
         None => World::Own,
     };
     let planted = flags.values.get("planted").cloned();
@@ -210,24 +209,25 @@ impl Totals {
     }
 }
 
-/// What a simulation must have felt that has tasks and nothing else to be disturbed.
-const MUST_SHOW_ALWAYS: [Effect; 2] = [Effect::Preempt, Effect::Reorder];
-
-/// The faults that a chaotic simulation must have felt.
-const MUST_SHOW: [Effect; 12] = [
-    Effect::Crash,
-    Effect::Power,
-    Effect::Pause,
-    Effect::Partition,
-    Effect::OneWay,
-    Effect::Loss,
-    Effect::Reset,
-    Effect::Emfile,
-    Effect::SplitRead,
-    Effect::SplitWrite,
-    Effect::Preempt,
-    Effect::Reorder,
-];
+/// What a simulation must have felt: its schedule, the faults that its world has, and what it says itself.
+fn must_show(simulation: &Simulation) -> Vec<Effect> {
+    let faults = &simulation.profile.faults;
+    let of_faults = [
+        (faults.crash_every_ns, Effect::Crash),
+        (faults.power_every_ns, Effect::Power),
+        (faults.pause_every_ns, Effect::Pause),
+        (faults.partition_every_ns, Effect::Partition),
+        (faults.one_way_every_ns, Effect::OneWay),
+        (faults.reset_every_ns, Effect::Reset),
+        (faults.emfile_every_ns, Effect::Emfile),
+        // Connections that are reset are there to be felt.
+        (faults.reset_every_ns, Effect::Loss),
+        (faults.reset_every_ns, Effect::SplitRead),
+        (faults.reset_every_ns, Effect::SplitWrite),
+    ];
+    let caused = of_faults.into_iter().filter(|(every_ns, _)| *every_ns > 0).map(|(_, effect)| effect);
+    [Effect::Preempt, Effect::Reorder].into_iter().chain(caused).chain(simulation.shows.iter().copied()).collect()
+}
 
 fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> {
     if count == 0 {
@@ -286,9 +286,7 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         println!("{}", describe_failure(simulation.name, &report, &replay));
         return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
     }
-    // A simulation of one node under no faults is about its schedules.
-    let is_chaotic = simulation.profile.faults != Faults::none();
-    let must_show = if is_chaotic { &MUST_SHOW[..] } else { &MUST_SHOW_ALWAYS[..] };
+    let must_show = must_show(simulation);
     let silent: Vec<&str> = Effect::ALL
         .iter()
         .filter(|(effect, ..)| must_show.contains(effect) && total.effects.of(*effect) == 0)

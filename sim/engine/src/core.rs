@@ -10,13 +10,14 @@ use std::task::Waker;
 use simurgh_runtime::Header;
 use slab::Slab;
 
+use crate::children::Children;
 use crate::draws::{Draws, Stream};
 use crate::effects::Effects;
 use crate::heap::{Due, Heap};
 use crate::net::conn::Conn;
 use crate::net::link::Cuts;
 use crate::net::listen::{Attempt, Listening};
-use crate::node::NodeState;
+use crate::node::{Kill, NodeState};
 use crate::physics::Physics;
 use crate::schedule::Scheduler;
 use crate::tally::Tally;
@@ -47,6 +48,7 @@ pub(crate) struct Core {
     pub(crate) attempts: Slab<Attempt>,
     pub(crate) cuts: Cuts,
     pub(crate) waits: Waits,
+    pub(crate) children: Children,
     pub(crate) probes: BTreeMap<&'static str, u64>,
     pub(crate) tally: Tally,
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
@@ -58,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) closed: bool,
     /// The first thing that went wrong.
     pub(crate) failure: Option<Verdict>,
+    /// Nodes whose processes ended inside the poll that runs, and how.
+    pub(crate) dying: Vec<(u32, Kill)>,
     /// To be called when the borrow is over.
     pub(crate) wakes: Vec<Waker>,
     generations: u32,
@@ -87,6 +91,7 @@ impl Core {
             attempts: Slab::new(),
             cuts: Cuts::default(),
             waits: Waits::default(),
+            children: Children::default(),
             probes: BTreeMap::new(),
             tally: Tally::default(),
             sites: BTreeMap::new(),
@@ -95,6 +100,7 @@ impl Core {
             no_progress_ns: None,
             closed: false,
             failure: None,
+            dying: Vec::new(),
             wakes: Vec::new(),
             draws,
             generations: 0,

@@ -1,45 +1,66 @@
-//! The disk of a node: a plain image of files and directories that survives a kill of the process
-//! and of the machine. (What a power cut does to bytes that were not synced belongs to disk faults.)
+//! The disk of a node: what its programs see, what a power cut would leave, and how it fails.
+//!
+//! Each file has a live image, a durable one, and the versions of each 512-byte sector since the last sync; each
+//! directory has live and durable entries, and the disk a list of the changes that were not synced. A crash of the
+//! process keeps the live image: the kernel has it. A power cut takes the durable one, with a drawn part of the rest.
+//!
+//! | after | a power cut leaves |
+//! | --- | --- |
+//! | a write | of each of its sectors any version since the last sync, whole; sectors are independent of each other, so pages tear and order is lost |
+//! | a write beyond the end | the old length or a later one; what is missing below it reads as zeros, never as somebody else's bytes |
+//! | `set_len` to less, or an open with `truncate` | all or nothing of it, in order; a write after it is there only with it |
+//! | `sync_all`, `sync_data` that said yes | all of the file, but not its name |
+//! | a sync that failed | a part; the rest is gone from the disk, and the next sync says yes without it. Programs see it as long as it is cached |
+//! | a file or directory made, removed, renamed | the entry as it was or as it is; several in order, as a journal has it, or in none |
+//! | `sync_dir` that said yes | the entries of that directory, but not what the files hold, and not the directory's own name in its parent |
+//! | a rename within a directory | one of the two, never neither and never a mixture |
+//! | a rename into another directory | after a sync of that one, perhaps both names; after a sync of the old one, the new name alone |
+//!
+//! Sources: fsync(2), rename(2) and open(2) of Linux, whose pages say that an entry needs a sync of its directory;
+//! ext4 with `data=ordered` (the length never runs ahead of somebody else's blocks; metadata is a journal);
+//! POSIX, which promises no order; the kernel since 4.13 for a failed sync (pages are marked clean). What is left
+//! open there may happen here.
+//!
+//! Faults of a call are drawn from the node's own stream (purpose `Disk`): calls cut short, errors, syncs that lie, a
+//! full disk, a slow one, and a crash inside a poll, from which on no call has any effect. [`DiskFaults`] sets them.
+//!
+//! Left out: times of files, links, permissions, quotas, bit rot, and blocks of a sparse file (its length counts).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod content;
+mod fate;
+mod faults;
+mod file;
+mod tree;
+
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use simurgh_runtime::fs::{Metadata, OpenOptions};
-use simurgh_runtime::sim::{self, PathOp, PathReply};
+use simurgh_runtime::fs::OpenOptions;
+use simurgh_runtime::sim::{PathOp, PathReply};
 
-use crate::engine::with_core;
-use crate::trace::{Kind, digest};
+use crate::draws::Stream;
+
+use fate::Fate;
+use tree::Tree;
+
+pub(crate) use faults::{Call, Plan, State, gone};
+pub use faults::{DiskFaults, DiskLatency};
+pub(crate) use file::OpenFile;
 
 /// All that a node has on disk.
 pub(crate) struct Disk {
-    files: BTreeMap<PathBuf, Content>,
-    directories: BTreeSet<PathBuf>,
+    tree: Tree,
+    pub(crate) state: State,
 }
 
-/// A file's content, shared by those who have it open. Only one thread ever locks it.
-type Content = Arc<Mutex<Inode>>;
-
-#[derive(Default)]
-struct Inode {
-    bytes: Vec<u8>,
-    /// Handles that hold the shared lock, or `u32::MAX` for the exclusive one.
-    locks: u32,
-    /// The incarnation of the node that the locks belong to: they die with it.
-    locked_by: u32,
+/// What a power cut took.
+pub(crate) struct Lost {
+    pub(crate) sectors: u64,
+    pub(crate) entries: u64,
 }
 
-/// An open file.
-pub(crate) struct OpenFile {
-    content: Content,
-    node: u32,
-    incarnation: u32,
-    options: OpenOptions,
-    lock: Mutex<Option<bool>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -48,9 +69,37 @@ fn error<T>(kind: ErrorKind) -> io::Result<T> {
 }
 
 impl Disk {
-    /// An empty disk.
-    pub(crate) fn new() -> Self {
-        Self { files: BTreeMap::new(), directories: BTreeSet::from([PathBuf::from("/"), PathBuf::new()]) }
+    /// An empty disk, whose faults come from `stream`.
+    pub(crate) fn new(faults: DiskFaults, stream: Stream) -> Self {
+        Self { tree: Tree::new(), state: State::new(faults, stream) }
+    }
+
+    /// The power goes. With `loses`, a part of what was not synced goes with it.
+    pub(crate) fn power_cut(&mut self, loses: bool, stream: Stream) -> Lost {
+        let mut fate = if loses { Fate::draw(stream) } else { Fate::kind(stream) };
+        let (sectors, entries) = self.tree.power_cut(&mut fate);
+        Lost { sectors, entries }
+    }
+
+    /// Another, empty disk in its place. Returns how many files are gone.
+    pub(crate) fn wipe(&mut self) -> u64 {
+        std::mem::replace(&mut self.tree, Tree::new()).count()
+    }
+
+    /// Lets it hold `more` bytes than it holds now; `None` lifts the limit.
+    pub(crate) fn limit(&mut self, more: Option<u64>) {
+        self.state.capacity = more.map(|more| self.tree.used() + more);
+    }
+
+    /// Bytes that may still be written beyond what there is.
+    fn free(&self) -> Option<u64> {
+        self.state.capacity.map(|capacity| capacity.saturating_sub(self.tree.used()))
+    }
+
+    /// Whether an open would change the disk.
+    pub(crate) fn open_changes(&self, path: &Path, options: &OpenOptions) -> bool {
+        let makes = options.create || options.create_new;
+        (options.truncate && options.write) || (makes && self.tree.file(path).is_err())
     }
 
     /// Opens or creates a file.
@@ -61,170 +110,40 @@ impl Disk {
         path: &Path,
         options: &OpenOptions,
     ) -> io::Result<OpenFile> {
-        if self.directories.contains(path) {
-            return error(ErrorKind::IsADirectory);
-        }
         let makes = options.create || options.create_new;
-        if makes && !self.directories.contains(path.parent().unwrap_or(Path::new(""))) {
-            return error(ErrorKind::NotFound);
-        }
-        let content = match self.files.get(path) {
-            Some(_) if options.create_new => return error(ErrorKind::AlreadyExists),
-            Some(content) => Arc::clone(content),
-            None if makes => Arc::clone(self.files.entry(path.to_owned()).or_default()),
-            None => return error(ErrorKind::NotFound),
+        let inode = match self.tree.file(path) {
+            Ok(_) if options.create_new => return error(ErrorKind::AlreadyExists),
+            Ok(inode) => inode,
+            Err(none) if none.kind() == ErrorKind::NotFound && makes => self.tree.create(path)?,
+            Err(why) => return Err(why),
         };
         if options.truncate && options.write {
-            locked(&content).bytes.clear();
+            locked(&inode).content.set_len(0);
         }
-        Ok(OpenFile { content, node, incarnation, options: options.clone(), lock: Mutex::new(None) })
+        Ok(OpenFile::new(inode, node, incarnation, options.clone()))
     }
 
     /// Does one thing to a path.
-    pub(crate) fn path(&mut self, op: PathOp<'_>) -> io::Result<PathReply> {
+    pub(crate) fn path(&mut self, op: PathOp<'_>, plan: &Plan) -> io::Result<PathReply> {
+        let done = |()| PathReply::Done;
         match op {
-            PathOp::CreateDirAll(path) => {
-                if path.ancestors().any(|part| self.files.contains_key(part)) {
-                    return error(ErrorKind::AlreadyExists);
-                }
-                self.directories.extend(path.ancestors().map(Path::to_owned));
-                Ok(PathReply::Done)
-            }
-            PathOp::RemoveFile(path) => match self.files.remove(path) {
-                Some(_) => Ok(PathReply::Done),
-                None => error(ErrorKind::NotFound),
-            },
-            PathOp::RemoveDirAll(path) => {
-                if !self.directories.contains(path) {
-                    return error(ErrorKind::NotFound);
-                }
-                self.files.retain(|file, _| !file.starts_with(path));
-                self.directories.retain(|directory| !directory.starts_with(path));
-                Ok(PathReply::Done)
-            }
-            PathOp::Rename(from, to) => {
-                if !self.directories.contains(to.parent().unwrap_or(Path::new(""))) {
-                    return error(ErrorKind::NotFound);
-                }
-                match self.files.remove(from) {
-                    Some(content) => {
-                        self.files.insert(to.to_owned(), content);
-                        Ok(PathReply::Done)
-                    }
-                    None => error(ErrorKind::NotFound),
-                }
-            }
-            PathOp::SyncDir(path) if self.directories.contains(path) => Ok(PathReply::Done),
-            PathOp::SyncDir(_) => error(ErrorKind::NotFound),
-            PathOp::Metadata(path) => {
-                if self.directories.contains(path) {
-                    return Ok(PathReply::Metadata(Metadata { len: 0, is_dir: true }));
-                }
-                let Some(content) = self.files.get(path) else { return error(ErrorKind::NotFound) };
-                Ok(PathReply::Metadata(Metadata { len: locked(content).bytes.len() as u64, is_dir: false }))
-            }
-            PathOp::ReadDir(path) => {
-                if !self.directories.contains(path) {
-                    return error(ErrorKind::NotFound);
-                }
-                let all = self.files.keys().chain(&self.directories);
-                let mut names: Vec<String> = all
-                    .filter(|entry| entry.parent() == Some(path))
-                    .filter_map(|entry| Some(entry.file_name()?.to_string_lossy().into_owned()))
-                    .collect();
-                names.sort_unstable();
-                Ok(PathReply::Names(names))
-            }
+            PathOp::CreateDirAll(path) => self.tree.create_directories(path).map(done),
+            PathOp::RemoveFile(path) => self.tree.remove_file(path).map(done),
+            PathOp::RemoveDirAll(path) => self.tree.remove_directory(path).map(done),
+            PathOp::Rename(from, to) => self.tree.rename(from, to).map(done),
+            PathOp::SyncDir(path) if plan.lies => self.tree.has_directory(path).map(done),
+            PathOp::SyncDir(path) => self.tree.sync_directory(path).map(done),
+            PathOp::Metadata(path) => self.tree.metadata(path).map(PathReply::Metadata),
+            PathOp::ReadDir(path) => self.tree.names(path).map(PathReply::Names),
         }
     }
 }
 
-impl OpenFile {
-    /// Calls `f` with the file, if its process still lives; counts it in the trace.
-    fn act<R>(&self, what: &'static str, digest: u64, f: impl FnOnce(&mut Inode) -> io::Result<R>) -> io::Result<R> {
-        let lives = with_core(|core| {
-            let node = &core.nodes[self.node as usize];
-            let lives = node.rt.incarnation() == self.incarnation && node.is_running();
-            core.record_here(Kind::File, digest, 0, || what.to_owned());
-            lives
-        });
-        if lives == Some(true) { f(&mut locked(&self.content)) } else { error(ErrorKind::Interrupted) }
-    }
-
-    fn permits(allowed: bool) -> io::Result<()> {
-        if allowed { Ok(()) } else { error(ErrorKind::PermissionDenied) }
-    }
-}
-
-impl sim::File for OpenFile {
-    fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
-        Self::permits(self.options.read)?;
-        self.act("read", offset, |inode| {
-            let from = inode.bytes.get(offset as usize..).unwrap_or(&[]);
-            let len = from.len().min(into.len());
-            into[..len].copy_from_slice(&from[..len]);
-            Ok(len)
-        })
-    }
-
-    fn write_at(&self, from: &[u8], offset: u64) -> io::Result<usize> {
-        Self::permits(self.options.write)?;
-        self.act("write", digest(from) ^ offset, |inode| {
-            let end = offset as usize + from.len();
-            if inode.bytes.len() < end {
-                inode.bytes.resize(end, 0);
-            }
-            inode.bytes[offset as usize..end].copy_from_slice(from);
-            Ok(from.len())
-        })
-    }
-
-    fn sync(&self, data_only: bool) -> io::Result<()> {
-        self.act("sync", u64::from(data_only), |_| Ok(()))
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        Self::permits(self.options.write)?;
-        self.act("set_len", len, |inode| {
-            inode.bytes.resize(len as usize, 0);
-            Ok(())
-        })
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.act("len", 0, |inode| Ok(inode.bytes.len() as u64))
-    }
-
-    fn try_lock(&self, exclusive: bool) -> io::Result<bool> {
-        self.unlock()?;
-        let incarnation = self.incarnation;
-        let taken = self.act("lock", u64::from(exclusive), |inode| {
-            if inode.locked_by != incarnation {
-                (inode.locks, inode.locked_by) = (0, incarnation);
-            }
-            let free = if exclusive { inode.locks == 0 } else { inode.locks != u32::MAX };
-            if free {
-                inode.locks = if exclusive { u32::MAX } else { inode.locks + 1 };
-            }
-            Ok(free)
-        })?;
-        *locked(&self.lock) = taken.then_some(exclusive);
-        Ok(taken)
-    }
-
-    fn unlock(&self) -> io::Result<()> {
-        let Some(exclusive) = locked(&self.lock).take() else { return Ok(()) };
-        self.act("unlock", u64::from(exclusive), |inode| {
-            inode.locks = if exclusive { 0 } else { inode.locks - 1 };
-            Ok(())
-        })
-    }
-}
-
-impl Drop for OpenFile {
-    fn drop(&mut self) {
-        // A dead process's locks are void by their incarnation; its handles were counted off with it.
-        let _ = sim::File::unlock(self);
-        with_core(|core| core.release_handle(self.node));
+/// What kind of call an operation on a path is.
+pub(crate) fn call_of(op: &PathOp<'_>) -> Call {
+    match op {
+        PathOp::Metadata(_) | PathOp::ReadDir(_) => Call::Look,
+        PathOp::SyncDir(_) => Call::Sync,
+        PathOp::CreateDirAll(_) | PathOp::RemoveFile(_) | PathOp::RemoveDirAll(_) | PathOp::Rename(..) => Call::Change,
     }
 }

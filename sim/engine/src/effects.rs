@@ -20,11 +20,23 @@ pub enum Effect {
     Buggify,
     DeadCall,
     Foreign,
+    Wipe,
+    CrashPoint,
+    Unsynced,
+    Undone,
+    ShortRead,
+    ShortWrite,
+    DiskFull,
+    DiskSlow,
+    DiskError,
+    DiskLie,
+    ClockOff,
+    ClockStep,
 }
 
 impl Effect {
     /// Every kind: itself, its name, and what one count of it means.
-    pub const ALL: [(Effect, &'static str, &'static str); 15] = [
+    pub const ALL: [(Effect, &'static str, &'static str); 27] = [
         (Effect::Crash, "kill.crash", "connections reset by a process that died"),
         (Effect::Power, "kill.power", "connections that fell silent with their machine"),
         (Effect::Pause, "pause", "polls that waited for a stopped process"),
@@ -40,6 +52,18 @@ impl Effect {
         (Effect::Buggify, "buggify", "buggify sites that fired"),
         (Effect::DeadCall, "dead_call", "calls by Drop code of a dead node, without effect"),
         (Effect::Foreign, "foreign", "wakes by tasks and timers that the simulator does not own"),
+        (Effect::Wipe, "kill.wipe", "files gone with their machine"),
+        (Effect::CrashPoint, "crash_point", "processes that ended inside a file call"),
+        (Effect::Unsynced, "disk.unsynced", "sectors and lengths that were not synced, and are lost"),
+        (Effect::Undone, "disk.undone", "changes of directories that were not synced, and are undone"),
+        (Effect::ShortRead, "disk.short_read", "reads of files that returned less than there was"),
+        (Effect::ShortWrite, "disk.short_write", "writes of files that took less than was asked"),
+        (Effect::DiskFull, "disk.full", "writes refused for want of room"),
+        (Effect::DiskSlow, "disk.slow", "calls that took a drawn time"),
+        (Effect::DiskError, "disk.error", "calls that failed as on a broken disk"),
+        (Effect::DiskLie, "disk.lie", "syncs that said yes and did nothing"),
+        (Effect::ClockOff, "clock.off", "looks at a wall clock that was off by 1 ms or more"),
+        (Effect::ClockStep, "clock.step", "looks at a wall clock that had been set"),
     ];
 }
 
@@ -54,6 +78,11 @@ impl Effects {
     #[inline]
     pub(crate) fn add(&mut self, effect: Effect) {
         self.counts[effect as usize] += 1;
+    }
+
+    /// Counts many.
+    pub(crate) fn add_many(&mut self, effect: Effect, count: u64) {
+        self.counts[effect as usize] += count;
     }
 
     /// How often `effect` was seen.

@@ -262,17 +262,28 @@ impl Engine {
 
     /// Ends the process of a node.
     pub(crate) fn end_process(&self, node: u32, how: &Exit, kill: Option<Kill>) {
-        let ended = self.with(|core| {
-            let state = &core.nodes[node as usize];
-            let name = state.rt.name().to_owned();
-            state.is_running().then(|| (name, core.end_process(node, how, kill)))
+        if self.core.borrow().nodes[node as usize].is_running() {
+            self.bury(node, how, kill);
+        } else if let Some(Kill::Power | Kill::Wipe) = kill {
+            self.with(|core| core.cut_power(node, kill == Some(Kill::Wipe)));
+        }
+    }
+
+    /// Takes away what is left of a node's process.
+    fn bury(&self, node: u32, how: &Exit, kill: Option<Kill>) {
+        let (name, tasks) = self.with(|core| {
+            let name = core.nodes[node as usize].rt.name().to_owned();
+            (name, core.end_process(node, how, kill))
         });
-        let Some((name, tasks)) = ended else { return };
         if let Ok(mut invariants) = self.invariants.try_borrow_mut() {
             invariants.iter_mut().for_each(|invariant| invariant.node_ended(&name));
         }
         for (slot, task) in tasks {
             self.drop_task(slot, task);
+        }
+        let children = self.core.borrow().ending_with(node, kill);
+        for (child, kill) in children {
+            self.end_process(child, &Exit::Killed, Some(kill));
         }
     }
 
@@ -423,6 +434,11 @@ impl Engine {
     /// One tick: true if something was done.
     pub(crate) fn step(&self, budgets: &mut Budgets) -> bool {
         self.drain_woken();
+        let dying = self.core.borrow_mut().dying.pop();
+        if let Some((node, kill)) = dying {
+            self.bury(node, &Exit::Killed, Some(kill));
+            return true;
+        }
         if self.with(Core::do_due) {
             return true;
         }

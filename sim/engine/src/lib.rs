@@ -17,7 +17,9 @@
 //!
 //! How the parts meet: a [`Profile`] says what a world may be like; a seed draws its physics from
 //! it ([`Draws`]); the engine polls tasks by a strategy and moves virtual time from event to event;
-//! the virtual network carries bytes between nodes; a trace hashes all that happens; [`Invariant`]s
+//! the virtual network carries bytes between nodes; each node has a disk that loses what was not synced
+//! when the power goes ([`DiskFaults`], [`Kill`]), a wall clock that is wrong ([`Clocks`]), and starts
+//! processes that the test has registered ([`Sim::program`]); a trace hashes all that happens; [`Invariant`]s
 //! watch. Runs happen in worker processes, also under plain `cargo test` ([`run_test`]); [`main`]
 //! is the command line for a registry of simulations.
 
@@ -26,6 +28,8 @@
 
 mod budgets;
 mod chaos;
+mod children;
+mod clock;
 mod command;
 mod core;
 mod disk;
@@ -55,11 +59,12 @@ mod worker;
 mod world;
 
 pub use command::main;
+pub use disk::{DiskFaults, DiskLatency};
 pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Invariant, Seen};
 pub use node::{Exit, Kill};
-pub use physics::{Faults, Profile, Strategies};
+pub use physics::{Clocks, Disks, Faults, Profile, Strategies};
 pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;

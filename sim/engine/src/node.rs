@@ -10,11 +10,13 @@ use simurgh_runtime as runtime;
 use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::BoxFuture;
 
-use crate::core::Core;
+use crate::clock::WallClock;
+use crate::core::{Core, WORLD};
 use crate::disk::Disk;
 use crate::draws::{Purpose, Stream, entity};
 use crate::effects::Effect;
 use crate::heap::{ConnId, Due};
+use crate::physics::Clocks;
 use crate::tasks::Task;
 use crate::trace::{Kind, mix};
 
@@ -25,6 +27,8 @@ pub(crate) type Start = Rc<dyn Fn() -> BoxFuture>;
 pub(crate) struct NodeState {
     pub(crate) rt: Arc<runtime::Node>,
     pub(crate) entity: u64,
+    /// The node whose machine it runs on: itself, or for a child its parent.
+    pub(crate) host: u32,
     pub(crate) ip: IpAddr,
     pub(crate) start: Option<Start>,
     /// The machine has power.
@@ -46,6 +50,7 @@ pub(crate) struct NodeState {
     pub(crate) handles_max: u64,
     pub(crate) signals: BTreeMap<u8, SignalState>,
     pub(crate) disk: Disk,
+    pub(crate) clock: WallClock,
     pub(crate) user: Stream,
     pub(crate) choices: Stream,
     pub(crate) vars: BTreeMap<String, String>,
@@ -76,8 +81,11 @@ pub(crate) struct SignalState {
 pub enum Kill {
     /// The process dies, its kernel lives: peers get a reset, the disk keeps what was written.
     Crash,
-    /// The machine loses power: silence, no FIN, nothing that a `Drop` does is seen.
+    /// The machine loses power: silence, no FIN, nothing that a `Drop` does is seen. Of what was written and not
+    /// synced, the disk keeps a part.
     Power,
+    /// The machine is lost with its disk: as [`Kill::Power`], and whatever starts next finds an empty disk.
+    Wipe,
 }
 
 impl NodeState {
@@ -87,6 +95,7 @@ impl NodeState {
         Self {
             rt: runtime::Node::new(runtime::NodeId(index), name, 0),
             entity,
+            host: index,
             ip: IpAddr::V4(Ipv4Addr::new(10, b, c, d)),
             start: None,
             powered: true,
@@ -103,7 +112,8 @@ impl NodeState {
             handles: 0,
             handles_max: u64::MAX,
             signals: BTreeMap::new(),
-            disk: Disk::new(),
+            disk: Disk::new(core.physics.disk.faults, core.draws.stream(Purpose::Disk, entity)),
+            clock: draw_clock(core, index, entity),
             user: core.draws.stream(Purpose::User, entity),
             choices: core.draws.stream(Purpose::Schedule, mix(entity, 7)),
             vars: BTreeMap::new(),
@@ -116,6 +126,15 @@ impl NodeState {
     pub(crate) fn is_running(&self) -> bool {
         !self.rt.is_dead() && self.exit.is_none()
     }
+}
+
+/// The world's own clock is right.
+fn draw_clock(core: &Core, index: u32, entity: u64) -> WallClock {
+    let Clocks { skew_max_ns, drift_max_ppb } = core.physics.clocks;
+    if index == WORLD {
+        return WallClock::default();
+    }
+    WallClock::draw(skew_max_ns, drift_max_ppb, &mut core.draws.stream(Purpose::Clock, entity))
 }
 
 impl Core {
@@ -144,12 +163,13 @@ impl Core {
     /// futures the caller drops when no borrow is held.
     pub(crate) fn end_process(&mut self, node: u32, how: &Exit, kill: Option<Kill>) -> Vec<(u32, Task)> {
         self.nodes[node as usize].rt.mark_dead();
-        if kill == Some(Kill::Power) {
-            self.nodes[node as usize].powered = false;
+        if matches!(kill, Some(Kill::Power | Kill::Wipe)) {
+            self.cut_power(node, kill == Some(Kill::Wipe));
         }
+        self.nodes[node as usize].disk.state.crash = None;
         for (id, end) in self.nodes[node as usize].conns.clone() {
             match kill {
-                Some(Kill::Power) => {
+                Some(Kill::Power | Kill::Wipe) => {
                     self.effects.add(Effect::Power);
                     self.vanish(id, end);
                 }
@@ -164,6 +184,7 @@ impl Core {
             let generation = self.listeners[index as usize].generation;
             self.close_listener(index, generation);
         }
+        self.close_pipes(node);
         let slots = self.tasks.of_node(node);
         let tasks: Vec<(u32, Task)> = slots.into_iter().map(|(slot, _)| (slot, self.tasks.remove(slot))).collect();
         for (_, task) in &tasks {
@@ -175,7 +196,7 @@ impl Core {
         let watchers = std::mem::take(&mut state.watchers);
         self.wakes.extend(watchers);
         let kind = if kill.is_some() { Kind::Kill } else { Kind::Exit };
-        self.record(node, 0, kind, tasks.len() as u64, u64::from(kill == Some(Kill::Power)), || {
+        self.record(node, 0, kind, tasks.len() as u64, kill.map_or(0, |kill| kill as u64), || {
             format!(
                 "{how:?}{} with {} tasks",
                 kill.map(|kill| format!(" by {kill:?}")).unwrap_or_default(),
@@ -183,6 +204,28 @@ impl Core {
             )
         });
         tasks
+    }
+
+    /// A machine loses its power, and its disk what it had not synced, or everything.
+    pub(crate) fn cut_power(&mut self, node: u32, wipes: bool) {
+        let state = &mut self.nodes[node as usize];
+        if !std::mem::replace(&mut state.powered, false) && !wipes {
+            return;
+        }
+        if wipes {
+            self.effects.add_many(Effect::Wipe, state.disk.wipe());
+            return;
+        }
+        // Keyed by the process that ends: a cut shifts no draw of the next one.
+        let key = mix(state.entity, 1 << 32 | u64::from(state.rt.incarnation()));
+        let lost = state.disk.power_cut(self.physics.disk.loses_unsynced, self.draws.stream(Purpose::Disk, key));
+        self.effects.add_many(Effect::Unsynced, lost.sectors);
+        self.effects.add_many(Effect::Undone, lost.entries);
+        if lost.sectors + lost.entries > 0 {
+            self.record(node, 0, Kind::Fault, lost.sectors, lost.entries, || {
+                format!("{} sectors and {} entries that were not synced are lost", lost.sectors, lost.entries)
+            });
+        }
     }
 
     /// Stops a process for a while.

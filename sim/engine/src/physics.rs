@@ -1,6 +1,7 @@
 //! The physics of one run: how its links, sockets and schedule behave, resolved from a [`Profile`]
 //! and the seed before anything starts.
 
+use crate::disk::{DiskFaults, DiskLatency};
 use crate::draws::{Draws, Purpose, Stream};
 
 const US: u64 = 1_000;
@@ -29,8 +30,55 @@ pub struct Profile {
     pub strategies: Strategies,
     /// Chance that buggify is on in a seed.
     pub buggify: f64,
+    /// How wrong the wall clocks of the nodes are.
+    pub clocks: Clocks,
+    /// What the disks of the nodes do.
+    pub disks: Disks,
     /// Faults that [`crate::Sim::chaos`] may cause.
     pub faults: Faults,
+}
+
+/// How wrong the wall clocks of a world may be. Each node draws its own; the monotonic clock is never wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// How far a clock is ahead or behind at the start, at most.
+    pub skew_max_ns: u64,
+    /// How many nanoseconds a clock gains or loses in a second, at most. (Real ones: 100,000.)
+    pub drift_max_ppb: u64,
+}
+
+impl Clocks {
+    /// All right, to the nanosecond.
+    pub fn right() -> Self {
+        Self { skew_max_ns: 0, drift_max_ppb: 0 }
+    }
+}
+
+/// What the disks of a world may do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Disks {
+    /// Whether a power cut takes a part of what was not synced.
+    pub lose_unsynced: bool,
+    /// Highest share of reads and writes of files that are cut short.
+    pub short_max: f64,
+    /// Highest share of calls that fail with `EIO`, all the time. (Chaos has times in which a disk fails.)
+    pub error_max: f64,
+    /// Share of syncs that say yes and do nothing.
+    pub lie: f64,
+    /// The longest that a write or sync takes, in one of the shapes of [`DiskLatency`]; 0 for no time at all.
+    pub latency_max_ns: u64,
+}
+
+impl Disks {
+    /// The default: a power cut loses what was not synced, calls are cut short.
+    pub fn nasty() -> Self {
+        Self { lose_unsynced: true, short_max: 0.3, ..Self::calm() }
+    }
+
+    /// Disks that do as they are told, and on which nothing is ever lost.
+    pub fn calm() -> Self {
+        Self { lose_unsynced: false, short_max: 0.0, error_max: 0.0, lie: 0.0, latency_max_ns: 0 }
+    }
 }
 
 /// Which faults of nodes and links may happen, as the mean time between two of a kind (0: never).
@@ -50,6 +98,17 @@ pub struct Faults {
     pub reset_every_ns: u64,
     /// A process is out of file handles for a while.
     pub emfile_every_ns: u64,
+    /// A process ends inside a file call, by a crash or a power cut. Only nodes that use their disks feel this and
+    /// the next ones.
+    pub crash_point_every_ns: u64,
+    /// A disk is full for a while.
+    pub disk_full_every_ns: u64,
+    /// A disk fails half of its calls for a while.
+    pub disk_error_every_ns: u64,
+    /// A disk is slow for a while.
+    pub disk_slow_every_ns: u64,
+    /// A wall clock is set ahead or back, by up to an hour. Only for nodes that look at theirs.
+    pub clock_step_every_ns: u64,
     /// How long a fault lasts, at least and at most.
     pub hold_ns: (u64, u64),
 }
@@ -65,6 +124,8 @@ pub enum Strategies {
     RandomOnly,
     /// Only by priorities that change at a few random points (PCT).
     PctOnly,
+    /// Only by partial order sampling (POS).
+    PosOnly,
 }
 
 impl Profile {
@@ -79,6 +140,8 @@ impl Profile {
             latency_varies: true,
             strategies: Strategies::Any,
             buggify: 0.5,
+            clocks: Clocks { skew_max_ns: 200 * MS, drift_max_ppb: 100_000 },
+            disks: Disks::nasty(),
             faults: Faults {
                 crash_every_ns: 4_000 * MS,
                 power_every_ns: 6_000 * MS,
@@ -87,6 +150,11 @@ impl Profile {
                 one_way_every_ns: 5_000 * MS,
                 reset_every_ns: 300 * MS,
                 emfile_every_ns: 3_000 * MS,
+                crash_point_every_ns: 3_000 * MS,
+                disk_full_every_ns: 5_000 * MS,
+                disk_error_every_ns: 5_000 * MS,
+                disk_slow_every_ns: 4_000 * MS,
+                clock_step_every_ns: 4_000 * MS,
                 hold_ns: (50 * MS, 2_000 * MS),
             },
         }
@@ -103,6 +171,8 @@ impl Profile {
             latency_varies: false,
             strategies: Strategies::FifoOnly,
             buggify: 0.0,
+            clocks: Clocks::right(),
+            disks: Disks::calm(),
             faults: Faults::none(),
         }
     }
@@ -125,6 +195,11 @@ impl Faults {
             one_way_every_ns: 0,
             reset_every_ns: 0,
             emfile_every_ns: 0,
+            crash_point_every_ns: 0,
+            disk_full_every_ns: 0,
+            disk_error_every_ns: 0,
+            disk_slow_every_ns: 0,
+            clock_step_every_ns: 0,
             hold_ns: (50 * MS, 2_000 * MS),
         }
     }
@@ -139,8 +214,17 @@ pub(crate) struct Physics {
     pub(crate) split: f64,
     pub(crate) preempt: f64,
     pub(crate) buggify: bool,
+    pub(crate) clocks: Clocks,
+    pub(crate) disk: DiskPhysics,
     pub(crate) faults: Faults,
     pub(crate) schedule: Schedule,
+}
+
+/// How the disks of a run behave unless a test says otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DiskPhysics {
+    pub(crate) loses_unsynced: bool,
+    pub(crate) faults: DiskFaults,
 }
 
 /// The scheduling strategy of a run.
@@ -153,6 +237,8 @@ pub(crate) enum Schedule {
         depth: u32,
         length: u64,
     },
+    /// A random priority for each wake, drawn again for those whom the last poll may concern.
+    Pos,
     /// First come first served, but for the decisions given.
     Replay,
 }
@@ -203,6 +289,21 @@ impl Physics {
             split: share(4, profile.split_max),
             preempt: share(5, profile.preempt_max),
             buggify: family(6).chance(profile.buggify),
+            clocks: if on(51) { profile.clocks } else { Clocks::right() },
+            disk: DiskPhysics {
+                loses_unsynced: profile.disks.lose_unsynced && on(40),
+                faults: DiskFaults {
+                    short: share(41, profile.disks.short_max),
+                    read_error: share(42, profile.disks.error_max),
+                    write_error: share(43, profile.disks.error_max),
+                    sync_error: share(44, profile.disks.error_max),
+                    lie: profile.disks.lie,
+                    latency: DiskLatency::shape(
+                        if on(45) { profile.disks.latency_max_ns } else { 0 },
+                        family(145).chance(0.5),
+                    ),
+                },
+            },
             schedule: draw_schedule(profile.strategies, &mut family(7)),
             faults: Faults {
                 crash_every_ns: every(10, faults.crash_every_ns),
@@ -212,6 +313,11 @@ impl Physics {
                 one_way_every_ns: every(14, faults.one_way_every_ns),
                 reset_every_ns: every(15, faults.reset_every_ns),
                 emfile_every_ns: every(16, faults.emfile_every_ns),
+                crash_point_every_ns: every(46, faults.crash_point_every_ns),
+                disk_full_every_ns: every(47, faults.disk_full_every_ns),
+                disk_error_every_ns: every(48, faults.disk_error_every_ns),
+                disk_slow_every_ns: every(49, faults.disk_slow_every_ns),
+                clock_step_every_ns: every(50, faults.clock_step_every_ns),
                 hold_ns: faults.hold_ns,
             },
         }
@@ -236,6 +342,7 @@ fn draw_schedule(strategies: Strategies, stream: &mut Stream) -> Schedule {
     match strategies {
         Strategies::FifoOnly => Schedule::Fifo,
         Strategies::PctOnly => pct(stream),
+        Strategies::PosOnly => Schedule::Pos,
         Strategies::Any if stream.chance(0.3) => pct(stream),
         Strategies::Any | Strategies::RandomOnly => Schedule::Random,
     }
@@ -263,6 +370,8 @@ mod tests {
         let calm = Physics::draw(&Profile::calm(), Draws::new(3));
         assert_eq!(calm.latency, Latency::Fixed(MS));
         assert!(calm.loss == 0.0 && calm.split == 0.0 && calm.preempt == 0.0 && !calm.buggify);
+        assert_eq!(calm.clocks, Clocks::right());
+        assert_eq!(calm.disk, DiskPhysics { loses_unsynced: false, faults: DiskFaults::none() });
         assert_eq!((calm.faults, calm.schedule), (Faults::none(), Schedule::Fifo));
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use crate::effects::Effect;
 use crate::physics::Profile;
 use crate::run::{Body, Outcome};
 use crate::sim::Sim;
@@ -17,6 +18,7 @@ pub struct Simulation {
     pub(crate) planted: Vec<&'static str>,
     pub(crate) planted_plainly: Vec<&'static str>,
     pub(crate) expect: Option<&'static str>,
+    pub(crate) shows: Vec<Effect>,
     pub(crate) body: Body,
 }
 
@@ -37,6 +39,7 @@ impl Simulation {
             planted: Vec::new(),
             planted_plainly: Vec::new(),
             expect: None,
+            shows: Vec::new(),
             body,
         }
     }
@@ -68,6 +71,12 @@ impl Simulation {
     /// has to catch.
     pub fn expect(mut self, class: &'static str) -> Self {
         self.expect = Some(class);
+        self
+    }
+
+    /// In a sweep of 100 seeds or more, `sim determinism` must see these effects too: a fault without any tests nothing.
+    pub fn shows(mut self, effects: &[Effect]) -> Self {
+        self.shows = effects.to_vec();
         self
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use simurgh_runtime as runtime;
 use simurgh_runtime::Header;
 
+use crate::clock;
 use crate::core::{Core, WORLD};
 use crate::draws::{Draws, Purpose, Stream};
 use crate::drive::Drive;
@@ -22,7 +23,7 @@ use crate::tally::Tally;
 use crate::trace::Trace;
 use crate::verdict::Verdict;
 use crate::watch::Watch;
-use crate::world::{EPOCH_NS, ThisWorld};
+use crate::world::ThisWorld;
 
 /// What a simulation's body returns.
 pub type Outcome = Result<(), Failure>;
@@ -289,7 +290,7 @@ impl Caught {
         interpose::set(Some(Hooks {
             // A machine that has been up for a day: code may subtract from Instant::now().
             monotonic_ns: || 86_400_000_000_000 + engine::now(),
-            wall_ns: || EPOCH_NS + engine::now(),
+            wall_ns: clock::wall_ns,
             entropy: |bytes| {
                 ENTROPY.with(|cell| {
                     if let Some(stream) = cell.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {

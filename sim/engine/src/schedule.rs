@@ -5,6 +5,10 @@
 //! - `pct`: each task draws a priority once, and a few times in a run the one that is running falls
 //!   behind all others: schedules that need few but exact changes are found with a known chance
 //!   (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
+//! - `pos`: each wake draws a priority, and after a poll those that wait and whom it may concern, the tasks of
+//!   the same node, draw theirs again: orders of what depends on each other come out nearly alike likely, however
+//!   many others there are (Yuan, Yang and Gu, "Partial Order Aware Concurrency Sampling", 2018). Nodes share
+//!   nothing, so the tasks of two of them never race.
 //! - `replay`: first come, first served, but for the decisions of an earlier run.
 //!
 //! Besides the order, a poll may be *preempted*: its share of tokio's cooperative budget is cut, so
@@ -27,6 +31,9 @@ pub(crate) struct Scheduler {
     schedule: Schedule,
     preempt: u16,
     ready: BinaryHeap<Reverse<(u64, u64, Entry)>>,
+    /// The queue of `pos`, whose priorities change.
+    pos: Vec<(u64, u64, Entry)>,
+    redraws: Stream,
     /// The order of arrival, kept only to record decisions.
     arrivals: Option<BTreeMap<u64, Entry>>,
     sequence: u64,
@@ -42,6 +49,7 @@ pub(crate) struct Scheduler {
 pub(crate) struct Entry {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
+    pub(crate) node: u32,
     pub(crate) cost_ns: u8,
     /// How many awaits that are ready may pass, if not all.
     pub(crate) budget: Option<u8>,
@@ -78,6 +86,8 @@ impl Scheduler {
             schedule,
             preempt: (preempt * f64::from(u16::MAX)) as u16,
             ready: BinaryHeap::new(),
+            pos: Vec::new(),
+            redraws: draws.stream(Purpose::Schedule, 1),
             arrivals: (record || schedule == Schedule::Replay).then(BTreeMap::new),
             sequence: 0,
             polls: 0,
@@ -100,7 +110,7 @@ impl Scheduler {
         let cut = (draw >> 8) as u16;
         let place = match self.schedule {
             Schedule::Fifo | Schedule::Replay => 0,
-            Schedule::Random => draw >> 32,
+            Schedule::Random | Schedule::Pos => draw >> 32,
             Schedule::Pct { .. } => priority,
         };
         Ticket {
@@ -110,13 +120,15 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn push(&mut self, ticket: Ticket, slot: u32, generation: u32) {
+    pub(crate) fn push(&mut self, ticket: Ticket, slot: u32, generation: u32, node: u32) {
         self.sequence += 1;
-        let entry = Entry { slot, generation, cost_ns: ticket.cost_ns, budget: ticket.budget };
+        let entry = Entry { slot, generation, node, cost_ns: ticket.cost_ns, budget: ticket.budget };
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.insert(self.sequence, entry);
         }
-        if self.schedule != Schedule::Replay {
+        if self.schedule == Schedule::Pos {
+            self.pos.push((ticket.place, self.sequence, entry));
+        } else if self.schedule != Schedule::Replay {
             self.ready.push(Reverse((ticket.place, self.sequence, entry)));
         }
     }
@@ -126,9 +138,14 @@ impl Scheduler {
         if self.schedule == Schedule::Replay {
             return self.pop_replayed();
         }
-        let Reverse((_, sequence, entry)) = self.ready.pop()?;
+        let (sequence, entry) = if self.schedule == Schedule::Pos {
+            self.pop_pos()?
+        } else {
+            let Reverse((_, sequence, entry)) = self.ready.pop()?;
+            (sequence, entry)
+        };
         self.polls += 1;
-        let mut early = false;
+        let early;
         if let Some(arrivals) = &mut self.arrivals {
             let place = arrivals.range(..sequence).count() as u32;
             arrivals.remove(&sequence);
@@ -138,8 +155,22 @@ impl Scheduler {
             }
         } else if let Some(Reverse((_, next, _))) = self.ready.peek() {
             early = *next < sequence;
+        } else {
+            early = self.pos.iter().any(|(_, other, _)| *other < sequence);
         }
         Some((entry, early))
+    }
+
+    /// The one with the first priority; those of its node draw theirs again, in the order of their arrival.
+    fn pop_pos(&mut self) -> Option<(u64, Entry)> {
+        let first = self.pos.iter().enumerate().min_by_key(|(_, (place, sequence, _))| (*place, *sequence))?.0;
+        let (_, sequence, entry) = self.pos.remove(first);
+        for (place, _, other) in &mut self.pos {
+            if other.node == entry.node {
+                *place = self.redraws.u64() >> 32;
+            }
+        }
+        Some((sequence, entry))
     }
 
     fn pop_replayed(&mut self) -> Option<(Entry, bool)> {
@@ -196,9 +227,17 @@ mod tests {
             let priority = Scheduler::first_priority(&mut stream);
             let ticket = scheduler.ticket(&mut stream, priority, false);
             assert!((50..=100).contains(&ticket.cost_ns));
-            scheduler.push(ticket, slot, 0);
+            scheduler.push(ticket, slot, 0, slot % 2);
         }
         std::iter::from_fn(|| scheduler.pop()).map(|(entry, _)| entry.slot).collect()
+    }
+
+    #[test]
+    fn pos_gives_many_orders_and_the_same_for_a_seed() {
+        let orders: std::collections::BTreeSet<_> = (0..50).map(|seed| order(Schedule::Pos, seed)).collect();
+        assert!(orders.len() > 45, "{} orders", orders.len());
+        assert_eq!(order(Schedule::Pos, 4), order(Schedule::Pos, 4));
+        assert_eq!(order(Schedule::Pos, 4).len(), 8);
     }
 
     #[test]
@@ -217,7 +256,7 @@ mod tests {
             for slot in 0..20 {
                 let mut stream = draws.stream(Purpose::Schedule, u64::from(slot));
                 let ticket = scheduler.ticket(&mut stream, 0, false);
-                scheduler.push(ticket, slot, 0);
+                scheduler.push(ticket, slot, 0, 1);
             }
             let order: Vec<_> =
                 std::iter::from_fn(|| scheduler.pop()).map(|(entry, _)| (entry.slot, entry.budget)).collect();

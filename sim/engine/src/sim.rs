@@ -15,11 +15,12 @@ use simurgh_runtime::sim::BoxFuture;
 use simurgh_runtime::{self as runtime, Header, PanicReport};
 
 use crate::core::{Core, WORLD};
+use crate::disk::DiskFaults;
 use crate::draws::{Purpose, Stream, entity};
 use crate::effects::{Effect, Effects};
 use crate::engine::{Engine, engine};
 use crate::invariant::Invariant;
-use crate::node::{Exit, Kill, NodeState};
+use crate::node::{Exit, Kill, NodeState, Start};
 use crate::tally::Tally;
 use crate::trace::{Kind, mix};
 use crate::verdict::Verdict;
@@ -90,15 +91,42 @@ impl Sim {
         F: Future<Output = T> + Send + 'static,
         T: Ended + 'static,
     {
-        let start: Rc<dyn Fn() -> BoxFuture> = Rc::new(move || Box::pin(run_program(program())));
         let index = with(|core| {
             let taken = core.nodes.iter().any(|node| node.rt.name() == name);
-            (!taken).then(|| core.add_node(name, Some(start)))
+            (!taken).then(|| core.add_node(name, Some(start_of(program))))
         });
         let node =
             Node { index: index.unwrap_or_else(|| panic!("there is a node called {name} already")), name: name.into() };
         node.boot();
         node
+    }
+
+    /// Registers what a node's [`Command`](simurgh_runtime::process::Command) of this name starts: the name of the
+    /// program's file, whatever its folder.
+    ///
+    /// ```
+    /// # simurgh_sim::doctest(|sim| async move {
+    /// use simurgh_runtime::process::Command;
+    /// use simurgh_runtime::{env, out};
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// sim.program("echo", || async { out!("{}", env::args()[1..].join(" ")) });
+    /// let node = sim.node("node", || async {
+    ///     let mut child = Command::new("/bin/echo").arg("hello").spawn()?;
+    ///     let mut said = String::new();
+    ///     child.stdout.take().expect("piped unless said otherwise").read_to_string(&mut said).await?;
+    ///     assert!(child.wait().await?.success() && said == "hello\n");
+    ///     std::io::Result::Ok(())
+    /// });
+    /// assert_eq!(node.ended().await, simurgh_sim::Exit::Finished);
+    /// # Ok(()) });
+    /// ```
+    pub fn program<F, T>(&self, name: &str, program: impl Fn() -> F + 'static)
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Ended + 'static,
+    {
+        with(|core| core.children.register(name, start_of(program)));
     }
 
     /// Adds `count` nodes of the same program, called `node1`, `node2`, ..., and waits until each is
@@ -166,7 +194,8 @@ impl Sim {
         });
     }
 
-    /// Kills a node's process; [`Node::restart`] starts the next one.
+    /// Kills a node's process; [`Node::restart`] starts the next one. A machine whose process has ended by itself can
+    /// still lose its power or its disk.
     pub fn kill(&self, node: &Node, how: Kill) {
         this_engine().end_process(node.index, &Exit::Killed, Some(how));
     }
@@ -200,6 +229,45 @@ impl Sim {
             let state = &mut core.nodes[node.index as usize];
             state.handles_max = more.map_or(u64::MAX, |more| state.handles + more);
         });
+    }
+
+    /// Sets a node's wall clock ahead by so many milliseconds, or back if negative. The monotonic clock and all timers
+    /// go on as they are.
+    pub fn step_clock(&self, node: &Node, by_ms: i64) {
+        with(|core| core.step_clock(node.index, by_ms.saturating_mul(1_000_000)));
+    }
+
+    /// Makes a node's wall clock gain so many nanoseconds in each second from now on, or lose them if negative.
+    pub fn drift_clock(&self, node: &Node, drift_ppb: i64) {
+        with(|core| core.drift_clock(node.index, drift_ppb));
+    }
+
+    /// Ends a node's process inside a poll: at the `calls`-th call from now on that changes its disk (a write, a
+    /// sync, an entry made or removed), before the call has an effect or after it, as the seed has it. No later call
+    /// of that poll has any. For states of files that a kill between polls never leaves.
+    pub fn kill_inside(&self, node: &Node, how: Kill, calls: u32) {
+        with(|core| core.nodes[node.index as usize].disk.state.crash = Some((calls.max(1), how)));
+    }
+
+    /// Lets a node's disk hold `more` bytes than it holds now; `None` lifts the limit. A write that finds some room
+    /// writes that much, and the next one fails with `ENOSPC`.
+    pub fn limit_disk(&self, node: &Node, more: Option<u64>) {
+        with(|core| core.nodes[node.index as usize].disk.limit(more));
+    }
+
+    /// How a node's disk behaves now.
+    pub fn disk(&self, node: &Node) -> DiskFaults {
+        with(|core| core.nodes[node.index as usize].disk.state.faults)
+    }
+
+    /// Takes back what was set for a node's disk: it behaves as its world has it, and has room.
+    pub fn mend_disk(&self, node: &Node) {
+        with(|core| core.mend_disk(node.index));
+    }
+
+    /// How a node's disk behaves from now on.
+    pub fn set_disk(&self, node: &Node, faults: DiskFaults) {
+        with(|core| core.nodes[node.index as usize].disk.state.faults = faults);
     }
 
     /// Watches the run from now on.
@@ -279,6 +347,14 @@ fn cut(from: u32, to: u32, effect: Effect, closed: bool) {
     });
 }
 
+fn start_of<F, T>(program: impl Fn() -> F + 'static) -> Start
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Ended + 'static,
+{
+    Rc::new(move || Box::pin(run_program(program())))
+}
+
 /// Runs a node's program; its error or panic becomes the way its process ended.
 async fn run_program<T: Ended>(program: impl Future<Output = T> + Send) {
     let ended = {
@@ -323,6 +399,35 @@ impl Node {
     /// Sets an environment variable for its next process (and this one's later look-ups).
     pub fn set_var(&self, name: &str, value: &str) {
         self.state(|state| state.vars.insert(name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts a new process after the last one ended, with another program, as an upgrade does: another version of it,
+    /// on the same machine and disk. Later restarts start that one.
+    ///
+    /// ```
+    /// # simurgh_sim::doctest(|sim| async move {
+    /// use simurgh_runtime::{fs, out};
+    ///
+    /// let node = sim.node("service", || fs::atomic_replace("state", "version 1"));
+    /// node.ended().await;
+    /// node.upgrade(|| async {
+    ///     out!("found {}", String::from_utf8_lossy(&fs::read("state").await?));
+    ///     std::io::Result::Ok(())
+    /// });
+    /// node.ended().await;
+    /// assert_eq!(node.output(), ["found version 1"]);
+    /// # Ok(()) });
+    /// ```
+    ///
+    /// # Panics
+    /// If its process is running.
+    pub fn upgrade<F, T>(&self, program: impl Fn() -> F + 'static)
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Ended + 'static,
+    {
+        self.state(|state| state.start = Some(start_of(program)));
+        self.restart();
     }
 
     /// Starts a new process after the last one ended, with the same program and disk.

@@ -131,7 +131,7 @@ impl Core {
         let Some(task) = self.tasks.get(slot, generation) else { return };
         if !std::mem::replace(&mut task.queued, true) {
             let ticket = self.scheduler.ticket(&mut task.stream, task.priority, task.node == WORLD);
-            self.scheduler.push(ticket, slot, generation);
+            self.scheduler.push(ticket, slot, generation, task.node);
         }
     }
 }

@@ -64,15 +64,18 @@ pub(crate) enum World {
     /// Its own profile with one strategy.
     Pct,
     /// Its own profile with one strategy.
+    Pos,
+    /// Its own profile with one strategy.
     Fifo,
 }
 
 impl World {
-    pub(crate) const NAMES: [(&'static str, World); 5] = [
+    pub(crate) const NAMES: [(&'static str, World); 6] = [
         ("own", World::Own),
         ("calm", World::Calm),
         ("random", World::Random),
         ("pct", World::Pct),
+        ("pos", World::Pos),
         ("fifo", World::Fifo),
     ];
 
@@ -90,6 +93,7 @@ impl World {
             World::Calm => Profile::calm(),
             World::Random => Profile { strategies: Strategies::RandomOnly, ..own },
             World::Pct => Profile { strategies: Strategies::PctOnly, ..own },
+            World::Pos => Profile { strategies: Strategies::PosOnly, ..own },
             World::Fifo => Profile { strategies: Strategies::FifoOnly, ..own },
         }
     }

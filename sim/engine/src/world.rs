@@ -13,13 +13,17 @@ use simurgh_runtime::signal::Signal;
 use simurgh_runtime::sim::{self, BoxFuture, Output, PathOp, PathReply};
 use simurgh_runtime::{Headed, Header};
 
+use crate::children;
+use crate::clock;
 use crate::core::{Core, TimerState, current};
+use crate::disk::{Call, call_of, gone};
 use crate::draws::Purpose;
 use crate::effects::Effect;
 use crate::engine::{self, current_in_words, engine, with_core};
 use crate::heap::Due;
 use crate::invariant::Seen;
 use crate::net::socket::{Connecting, ListenerSocket};
+use crate::node::Kill;
 use crate::trace::{Kind, Moment, digest, mix};
 use crate::verdict::Verdict;
 use crate::waits;
@@ -41,7 +45,7 @@ impl sim::World for ThisWorld {
     }
 
     fn wall_ns(&self) -> i64 {
-        (EPOCH_NS + engine::now()) as i64
+        clock::wall_ns() as i64
     }
 
     fn timer(&self, deadline: Instant) -> Box<dyn sim::Timer> {
@@ -60,6 +64,11 @@ impl sim::World for ThisWorld {
             core.nodes[node].choices.between(20_000, 500_000)
         });
         Duration::from_nanos(ns.unwrap_or(0))
+    }
+
+    fn blocking_wait(&self) -> Duration {
+        let busy = with_core(|core| std::mem::take(&mut core.disk_of(current().0).state.busy_ns));
+        Duration::from_nanos(busy.unwrap_or(0))
     }
 
     fn yielded(&self) {
@@ -94,24 +103,25 @@ impl sim::World for ThisWorld {
             core.record_here(Kind::File, digest(path.as_os_str().as_encoded_bytes()), 0, || {
                 format!("open {}", path.display())
             });
-            let state = &mut core.nodes[node as usize];
-            let opened = state.disk.open(node, state.rt.incarnation(), path, options);
+            let incarnation = core.nodes[node as usize].rt.incarnation();
+            let call = if core.disk_of(node).open_changes(path, options) { Call::Change } else { Call::Look };
+            let opened = core.on_disk(node, call, |disk, _| disk.open(node, incarnation, path, options));
             if opened.is_err() {
                 core.release_handle(node);
             }
             opened
         });
-        let file = opened.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))?;
-        Ok(Box::new(file))
+        // The file goes out of scope when the world is borrowed by nobody: its Drop code asks for it.
+        Ok(Box::new(or_die(opened)?))
     }
 
     fn path(&self, op: PathOp<'_>) -> io::Result<PathReply> {
         let done = with_core(|core| {
             let words = format!("{op:?}");
             core.record_here(Kind::File, digest(words.as_bytes()), 1, || words.clone());
-            core.nodes[current().0 as usize].disk.path(op)
+            core.on_disk(current().0, call_of(&op), |disk, plan| disk.path(op, plan))
         });
-        done.unwrap_or_else(|| Err(ErrorKind::Interrupted.into()))
+        or_die(done)
     }
 
     fn signals(&self, signal: Signal) -> Box<dyn sim::Signals> {
@@ -129,6 +139,14 @@ impl sim::World for ThisWorld {
         });
     }
 
+    fn start_process(&self, program: &sim::Program<'_>) -> io::Result<sim::Started> {
+        children::start(program)
+    }
+
+    fn standard_stream(&self, number: usize) -> Option<Box<dyn sim::Pipe>> {
+        children::standard_stream(number)
+    }
+
     fn var(&self, name: &str) -> Option<String> {
         with_core(|core| core.nodes[current().0 as usize].vars.get(name).cloned()).flatten()
     }
@@ -141,7 +159,11 @@ impl sim::World for ThisWorld {
         with_core(|core| {
             let line = String::from_utf8_lossy(bytes).trim_end().to_owned();
             core.record_here(Kind::Print, digest(bytes), u64::from(to == Output::Stderr), || line.clone());
-            let output = &mut core.nodes[current().0 as usize].output;
+            if core.print_to_pipe(current().0, if to == Output::Stdout { 1 } else { 2 }, bytes) {
+                return;
+            }
+            let host = core.nodes[current().0 as usize].host;
+            let output = &mut core.nodes[host as usize].output;
             if output.len() == OUTPUT_LINES {
                 output.remove(0);
             }
@@ -150,10 +172,13 @@ impl sim::World for ThisWorld {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        with_core(|core| {
+        let filled = with_core(|core| {
             core.nodes[current().0 as usize].user.fill(bytes);
             core.record_here(Kind::Random, digest(bytes), 0, || format!("{} bytes", bytes.len()));
         });
+        if filled.is_none() {
+            bytes.fill(0xA5); // zeros would make who draws again until it suits him do so for ever
+        }
     }
 
     fn choose(&self, count: usize) -> usize {
@@ -208,6 +233,17 @@ impl sim::World for ThisWorld {
     fn stuck(&self, why: &str) {
         let who = current_in_words();
         with_core(|core| core.fail(Verdict::WaitCycle(format!("{who}: {why}"))));
+    }
+}
+
+/// The result of an operation on the disk; the process ends here if that was drawn.
+fn or_die<R>(done: Option<io::Result<(R, Option<Kill>)>>) -> io::Result<R> {
+    match done.unwrap_or_else(|| Err(gone()))? {
+        (done, None) => Ok(done),
+        (_, Some(kill)) => {
+            with_core(|core| core.die_inside(current().0, kill));
+            Err(gone())
+        }
     }
 }
 

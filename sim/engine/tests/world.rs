@@ -11,7 +11,7 @@ use std::time::Duration;
 use simurgh_runtime::net::{TcpListener, TcpStream};
 use simurgh_runtime::sync::AsyncMutex;
 use simurgh_runtime::{self as runtime, DurationExt, Instant};
-use simurgh_sim::{Body, Exit, Kill, Profile, Report, RunConfig, Sim, Verdict, run_once};
+use simurgh_sim::{Body, Exit, Kill, Profile, Report, RunConfig, Sim, Strategies, Verdict, run_once};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn body<F>(f: impl Fn(Sim) -> F + Send + Sync + 'static) -> Body
@@ -93,11 +93,13 @@ fn a_seed_gives_the_same_run_again_and_another_seed_another() {
 
 #[test]
 fn recorded_decisions_replay_the_run() {
-    for seed in 0..10 {
-        let recorded = run_once(&RunConfig { record: true, ..RunConfig::new(seed, Profile::nasty()) }, &echo_body());
-        let replay = Some(recorded.decisions.clone());
-        let replayed = run_once(&RunConfig { replay, ..RunConfig::new(seed, Profile::nasty()) }, &echo_body());
-        assert_eq!(recorded.hash, replayed.hash, "seed {seed}, {} decisions", recorded.decisions.len());
+    for strategies in [Strategies::Any, Strategies::PosOnly] {
+        for seed in 0..10 {
+            let config = RunConfig::new(seed, Profile { strategies, ..Profile::nasty() });
+            let recorded = run_once(&RunConfig { record: true, ..config.clone() }, &echo_body());
+            let replayed = run_once(&RunConfig { replay: Some(recorded.decisions.clone()), ..config }, &echo_body());
+            assert_eq!(recorded.hash, replayed.hash, "seed {seed}, {} decisions", recorded.decisions.len());
+        }
     }
 }
 
@@ -276,7 +278,7 @@ fn files_survive_a_kill() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 1,
             Err(error) => return Err(error),
         };
-        runtime::fs::write("starts", [starts]).await?;
+        runtime::fs::atomic_replace("starts", [starts]).await?;
         runtime::out!("start {starts}");
         runtime::ready();
         std::future::pending().await
@@ -500,11 +502,13 @@ fn a_bug_inside_one_poll_needs_preemption() {
             _ => Ok(()),
         }
     });
+    let pos = Profile { strategies: Strategies::PosOnly, ..Profile::nasty() };
     let failures =
         |profile: Profile| (0..200).filter(|seed| run(*seed, profile.clone(), &body).failure.is_some()).count();
     assert_eq!(failures(Profile::calm()), 0);
     assert_eq!(failures(Profile { preempt_max: 0.0, ..Profile::nasty() }), 0);
     assert!(failures(Profile::nasty()) > 0);
+    assert!(failures(pos) > 0);
 }
 
 #[simurgh_sim::test(seeds = 30)]

@@ -2,9 +2,13 @@
 //!
 //! The synchronous calls block; they are for code that runs in [`crate::blocking`] (a database
 //! engine). Everything else awaits [`read`], [`write()`] or [`File::run`]. What a power cut leaves
-//! follows POSIX: content is durable after [`File::sync_all`], a new or renamed entry after
-//! [`sync_dir`]. (Memory shared between processes, for a write-ahead log's index, joins this API
-//! with the data layer.)
+//! follows POSIX: content is durable after [`File::sync_all`], a new, removed or renamed entry after
+//! [`sync_dir`] of its directory, and a directory's own entry after a sync of its parent. Between two
+//! syncs nothing is promised: any part of what was written may be there, in any order, in units of a
+//! sector (512 bytes). A sync that fails takes with it what it was to write, and the next one says yes
+//! without it (Linux marks the pages clean): write anew, to another file. [`atomic_replace`] and
+//! [`create_dir_all_durable`] do what most programs need. (Memory shared between processes, for a
+//! write-ahead log's index, joins this API with the data layer.)
 //!
 //! ```
 //! # simurgh_runtime::run("doc", async {
@@ -25,8 +29,11 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod durable;
+
 use crate::Timestamp;
 use crate::sim::{self, PathOp, PathReply};
+pub use durable::{atomic_replace, create_dir_all_durable};
 
 /// How a file is opened. The default opens nothing for nothing: say what is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,7 +111,7 @@ impl File {
         Ok(Self { arm: Arc::new(arm) })
     }
 
-    /// Reads at a position; fewer bytes than asked for, or none, at the end.
+    /// Reads at a position; none at the end, and anywhere fewer bytes than asked for.
     pub fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
         match &*self.arm {
             FileArm::Real(file) => file.read_at(into, offset),
@@ -112,7 +119,7 @@ impl File {
         }
     }
 
-    /// Writes at a position, beyond the end too.
+    /// Writes at a position, beyond the end too; perhaps fewer bytes than asked for.
     pub fn write_at(&self, from: &[u8], offset: u64) -> io::Result<usize> {
         match &*self.arm {
             FileArm::Real(file) => file.write_at(from, offset),
@@ -273,9 +280,11 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     path_op(PathOp::Rename(from, to), || std::fs::rename(from, to).map(|()| PathReply::Done)).map(drop)
 }
 
-/// Makes a directory's entries durable.
+/// Makes a directory's entries durable: those that were made, removed or renamed. The empty path is the working
+/// directory.
 pub fn sync_dir(path: impl AsRef<Path>) -> io::Result<()> {
     let path = path.as_ref();
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     path_op(PathOp::SyncDir(path), || std::fs::File::open(path)?.sync_all().map(|()| PathReply::Done)).map(drop)
 }
 
@@ -372,6 +381,7 @@ mod tests {
             assert_eq!(file.read_exact_at(&mut [0; 9], 0).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
             rename(dir.join("a/one"), dir.join("a/two")).unwrap();
             sync_dir(dir.join("a")).unwrap();
+            sync_dir("").unwrap();
             assert_eq!(read_dir(dir.join("a")).unwrap(), ["b", "two"]);
             assert!(metadata(dir.join("a/b")).unwrap().is_dir);
             std::os::unix::fs::symlink("two", dir.join("a/link")).unwrap();

@@ -20,8 +20,8 @@
 //! simulator's. Only this crate names tokio's time, net, fs and spawn or the clock, entropy,
 //! threads and environment of the OS.
 
-// Allowed, with the reason, in `header` and `sim`, a thread-local pointer each, and in `watchdog`, which
-// reads the former.
+// Allowed, with the reason, in `header` and `sim`, a thread-local pointer each, in `watchdog`, which
+// reads the former, and in `process`, which sends signals.
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // the seam is where the machine is named
 

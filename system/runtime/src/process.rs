@@ -1,4 +1,4 @@
-//! OS processes with pipes. (Simulated ones belong to a later part; there, starting one is refused.)
+//! OS processes with pipes.
 //!
 //! ```
 //! # simurgh_runtime::run("doc", async {
@@ -13,15 +13,26 @@
 //! # std::io::Result::Ok(())
 //! # }).unwrap();
 //! ```
+//!
+//! In a simulation a program is a function that the test has registered under the name of its file
+//! (`sim.program("echo", ...)`). It runs as a process of its own on the same machine: it has the
+//! machine's disk, its own tasks, arguments and environment, and ends by itself, by a signal, or with its
+//! machine. What it reads and writes are [`stdio::stdin`](crate::stdio::stdin), `out!` and
+//! [`stdio::stdout`](crate::stdio::stdout). Its status is 0 if it returns, 1 if it returns an error, 101
+//! after a panic. Its parent's crash leaves it running, as a `SIGKILL` of the parent does. Sockets of a
+//! simulated child have an address of their own, and its working directory is its parent's.
 
 use std::ffi::{OsStr, OsString};
+use std::future::poll_fn;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::signal::Signal;
 use crate::{Node, sim};
 
 pub use std::process::ExitStatus;
@@ -127,11 +138,23 @@ impl Command {
     /// Starts it.
     ///
     /// # Errors
-    /// If the program cannot be started, and always in a simulation (`Unsupported`).
+    /// If the program cannot be started: `NotFound` if there is none of that name.
     pub fn spawn(&self) -> io::Result<Child> {
-        if sim::is_simulated() {
-            let why = "a simulated node cannot start OS processes yet; put what it would do behind a trait";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+        let program = sim::Program {
+            program: &self.program,
+            args: &self.args,
+            vars: &self.vars,
+            streams: [self.stdin, self.stdout, self.stderr],
+            kill_on_drop: self.kill_on_drop,
+        };
+        if let Some(started) = sim::world(|world| world.start_process(&program)) {
+            let sim::Started { child, pipes: [stdin, stdout, stderr] } = started?;
+            return Ok(Child {
+                child: ChildArm::Sim(child),
+                stdin: stdin.map(|pipe| ChildStdin(PipeArm::Sim(pipe))),
+                stdout: stdout.map(|pipe| ChildStdout(PipeArm::Sim(pipe))),
+                stderr: stderr.map(|pipe| ChildStderr(PipeArm::Sim(pipe))),
+            });
         }
         let mut command = tokio::process::Command::new(&self.program);
         command
@@ -146,10 +169,10 @@ impl Command {
         }
         let mut child = command.spawn()?;
         Ok(Child {
-            stdin: child.stdin.take().map(ChildStdin),
-            stdout: child.stdout.take().map(ChildStdout),
-            stderr: child.stderr.take().map(ChildStderr),
-            child,
+            stdin: child.stdin.take().map(|pipe| ChildStdin(PipeArm::Real(pipe))),
+            stdout: child.stdout.take().map(|pipe| ChildStdout(PipeArm::Real(pipe))),
+            stderr: child.stderr.take().map(|pipe| ChildStderr(PipeArm::Real(pipe))),
+            child: ChildArm::Real(child),
         })
     }
 }
@@ -168,7 +191,7 @@ impl From<Stdio> for std::process::Stdio {
 #[derive(Debug)]
 #[allow(clippy::struct_field_names)] // tokio's child inside ours
 pub struct Child {
-    child: tokio::process::Child,
+    child: ChildArm,
     /// Where to write what it reads; taken by whoever does.
     pub stdin: Option<ChildStdin>,
     /// Where to read what it writes; taken by whoever does.
@@ -177,35 +200,129 @@ pub struct Child {
     pub stderr: Option<ChildStderr>,
 }
 
+enum ChildArm {
+    Real(tokio::process::Child),
+    Sim(Box<dyn sim::Child>),
+}
+
+impl std::fmt::Debug for ChildArm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChildArm")
+    }
+}
+
 impl Child {
     /// Its process id, until it has been waited for.
     pub fn id(&self) -> Option<u32> {
-        self.child.id()
+        match &self.child {
+            ChildArm::Real(child) => child.id(),
+            ChildArm::Sim(child) => Some(child.id()),
+        }
     }
 
     /// Closes its standard input and waits for its end.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.stdin = None;
-        self.child.wait().await
+        match &mut self.child {
+            ChildArm::Real(child) => child.wait().await,
+            ChildArm::Sim(child) => Ok(ExitStatus::from_raw(poll_fn(|cx| child.poll_wait(cx)).await)),
+        }
     }
 
     /// Kills it (`SIGKILL`) and waits for its end.
     pub async fn kill(&mut self) -> io::Result<()> {
-        self.child.kill().await
+        match &mut self.child {
+            ChildArm::Real(child) => child.kill().await,
+            ChildArm::Sim(child) => {
+                child.kill();
+                poll_fn(|cx| child.poll_wait(cx)).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends it a signal; it ends by that, unless it listens for it. Nothing happens if it has ended.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        match &self.child {
+            ChildArm::Real(child) => {
+                let Some(id) = child.id() else { return Ok(()) };
+                let id = i32::try_from(id).map_err(io::Error::other)?;
+                // SAFETY: no memory is involved. The number is that of our own child, which keeps it until it has
+                // been waited for, and then tokio gives none.
+                #[allow(unsafe_code)]
+                let sent = unsafe { libc::kill(id, i32::from(signal as u8)) };
+                if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+            }
+            ChildArm::Sim(child) => {
+                child.signal(signal);
+                Ok(())
+            }
+        }
     }
 }
 
 /// The standard input of a process.
 #[derive(Debug)]
-pub struct ChildStdin(tokio::process::ChildStdin);
+pub struct ChildStdin(PipeArm<tokio::process::ChildStdin>);
 
 /// The standard output of a process.
 #[derive(Debug)]
-pub struct ChildStdout(tokio::process::ChildStdout);
+pub struct ChildStdout(PipeArm<tokio::process::ChildStdout>);
 
 /// The standard error of a process.
 #[derive(Debug)]
-pub struct ChildStderr(tokio::process::ChildStderr);
+pub struct ChildStderr(PipeArm<tokio::process::ChildStderr>);
+
+/// One end of a pipe.
+pub(crate) enum PipeArm<T> {
+    Real(T),
+    Sim(Box<dyn sim::Pipe>),
+}
+
+impl<T> std::fmt::Debug for PipeArm<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PipeArm")
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for PipeArm<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Real(pipe) => Pin::new(pipe).poll_write(cx, from),
+            Self::Sim(pipe) => pipe.poll_write(cx, from),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Real(pipe) => Pin::new(pipe).poll_flush(cx),
+            Self::Sim(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Real(pipe) => Pin::new(pipe).poll_shutdown(cx),
+            Self::Sim(_) => Poll::Ready(Ok(())), // as a pipe has it: dropping closes
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for PipeArm<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Real(pipe) => Pin::new(pipe).poll_read(cx, into),
+            Self::Sim(pipe) => {
+                let len = std::task::ready!(pipe.poll_read(cx, into.initialize_unfilled()))?;
+                into.advance(len);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
 
 impl AsyncWrite for ChildStdin {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
@@ -261,6 +378,17 @@ mod tests {
             child.stderr.take().unwrap().read_to_string(&mut complaint).await.unwrap();
             assert_eq!(complaint, "/\n");
             assert_eq!(child.wait().await.unwrap().code(), Some(7));
+        });
+    }
+
+    #[test]
+    fn a_signal_ends_who_does_not_listen() {
+        crate::run("test", async {
+            let mut cat = Command::new("cat").spawn().unwrap();
+            cat.signal(Signal::Terminate).unwrap();
+            let status = cat.wait().await.unwrap();
+            assert_eq!((status.code(), status.signal()), (None, Some(15)));
+            cat.signal(Signal::Terminate).unwrap(); // whoever has its number now is not meant
         });
     }
 

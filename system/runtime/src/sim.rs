@@ -13,6 +13,7 @@
 //! Every method acts for the node of the task that is being polled ([`crate::Header::with`]).
 
 use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use crate::fs::{Metadata, OpenOptions};
 use crate::observe::Event;
+use crate::process::Stdio;
 use crate::signal::Signal;
 use crate::{Headed, Header};
 
@@ -46,6 +48,8 @@ pub trait World {
     fn spawn(&self, headed: Arc<dyn Headed>, task: BoxFuture) -> Box<dyn Task>;
     /// How long a piece of blocking work takes here.
     fn blocking_latency(&self) -> Duration;
+    /// How much longer it takes, when it is done: what its calls waited for a slow disk.
+    fn blocking_wait(&self) -> Duration;
     /// The current task asked to be put behind the others.
     fn yielded(&self);
     /// A task ended by a panic that nobody was left to see.
@@ -65,6 +69,11 @@ pub trait World {
     fn signals(&self, signal: Signal) -> Box<dyn Signals>;
     /// The node says that it is ready to serve.
     fn ready(&self);
+
+    /// Starts a process on the current node's machine.
+    fn start_process(&self, program: &Program<'_>) -> io::Result<Started>;
+    /// One of the three standard streams of the current node's process, if it is a pipe.
+    fn standard_stream(&self, number: usize) -> Option<Box<dyn Pipe>>;
 
     /// An environment variable of the current node.
     fn var(&self, name: &str) -> Option<String>;
@@ -208,6 +217,49 @@ pub enum PathReply {
 pub trait Signals: Send + Sync {
     /// Ready when one has arrived since the last time.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+/// A process to be started.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// Its path or name.
+    pub program: &'a OsStr,
+    /// Its arguments, without its name.
+    pub args: &'a [OsString],
+    /// What its environment has beyond ours.
+    pub vars: &'a [(OsString, OsString)],
+    /// Its standard input, output and error.
+    pub streams: [Stdio; 3],
+    /// Whether it ends when its handle is dropped, or its parent ends in order.
+    pub kill_on_drop: bool,
+}
+
+/// A process that was started, and our ends of its pipes.
+pub struct Started {
+    /// The process.
+    pub child: Box<dyn Child>,
+    /// For each standard stream that is piped.
+    pub pipes: [Option<Box<dyn Pipe>>; 3],
+}
+
+/// A process on the same machine. Dropping it kills it, unless it was started otherwise.
+pub trait Child: Send + Sync {
+    /// Its process id.
+    fn id(&self) -> u32;
+    /// Ready with its status, as wait(2) has it, when it has ended.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<i32>;
+    /// Ends it as `SIGKILL` does.
+    fn kill(&self);
+    /// Sends a signal, which ends it unless it listens for it.
+    fn signal(&self, signal: Signal);
+}
+
+/// One end of a pipe. Dropping it closes it.
+pub trait Pipe: Send + Sync {
+    /// Reads what is there; 0 when it is empty and the other end is closed.
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
+    /// Writes what there is room for.
+    fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>>;
 }
 
 /// Where bytes are printed.

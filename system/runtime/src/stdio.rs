@@ -3,7 +3,12 @@
 //! A reader that went away (a closed pipe) is no reason to die: what cannot be written is dropped.
 
 use std::io::{self, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::process::PipeArm;
 use crate::sim::{self, Output};
 
 /// Writes a line to standard output.
@@ -14,6 +19,66 @@ pub fn out(line: &str) {
 /// Writes a line to standard error.
 pub fn err(line: &str) {
     write(Output::Stderr, line);
+}
+
+/// Standard input, as bytes. A simulated process has one if its parent gave it a pipe ([`process`](crate::process)).
+///
+/// In production a thread reads it, which waits for input even when nobody wants it any more.
+#[derive(Debug)]
+pub struct Stdin(PipeArm<tokio::io::Stdin>);
+
+/// Standard output, as bytes. What a simulated process without a pipe writes there is printed as lines.
+#[derive(Debug)]
+pub struct Stdout(PipeArm<tokio::io::Stdout>);
+
+/// This process's standard input.
+pub fn stdin() -> Stdin {
+    Stdin(match sim::world(|world| world.standard_stream(0)) {
+        Some(pipe) => PipeArm::Sim(pipe.unwrap_or_else(|| Box::new(Nothing))),
+        None => PipeArm::Real(tokio::io::stdin()),
+    })
+}
+
+/// This process's standard output.
+pub fn stdout() -> Stdout {
+    Stdout(match sim::world(|world| world.standard_stream(1)) {
+        Some(pipe) => PipeArm::Sim(pipe.unwrap_or_else(|| Box::new(Nothing))),
+        None => PipeArm::Real(tokio::io::stdout()),
+    })
+}
+
+/// No input, and output that is printed.
+struct Nothing;
+
+impl sim::Pipe for Nothing {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        sim::world(|world| world.print(Output::Stdout, from));
+        Poll::Ready(Ok(from.len()))
+    }
+}
+
+impl AsyncRead for Stdin {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Stdout {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, from)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }
 
 /// The next line of standard input without its end, or none at its end. A simulated node has no input.

@@ -7,7 +7,10 @@
 //!
 //! A message is appended and synced before anybody is told of it. What a power cut leaves of a record that was not
 //! synced is cut off at the next start, and said in the log. A record that is damaged in the middle is left out, and
-//! said, too. When the file has four times the messages that are kept, it is written anew beside itself and renamed.
+//! said, too; the damaged file stays beside the new one. When the file has four times the messages that are kept, and
+//! whenever it is opened, it is written anew beside itself, synced, and renamed
+//! ([`atomic_replace`](simurgh::runtime::fs::atomic_replace)). `cargo sim run disk/history` takes the power away
+//! from it.
 
 mod file;
 mod record;

@@ -128,6 +128,11 @@ impl Room {
         }
         let Some(mut log) = self.log.take() else { return };
         self.writing = std::mem::take(&mut self.waiting);
+        if planted!("history.acked-before-sync") {
+            for Waiting { message, reply, .. } in &mut self.writing {
+                reply.take().into_iter().for_each(|reply| reply.send(Ok(message.id)));
+            }
+        }
         let new: Vec<Message> = self.writing.iter().map(|waiting| waiting.message.clone()).collect();
         let all = self.kept.iter().chain(&new).cloned();
         let kept: Vec<Message> = all.skip((self.kept.len() + new.len()).saturating_sub(KEPT)).collect();

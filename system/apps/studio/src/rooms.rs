@@ -102,7 +102,11 @@ impl Rooms {
     /// # Errors
     /// What the disk says.
     pub fn prepare(&self) -> io::Result<()> {
-        fs::create_dir_all(&self.inner.directory)?;
+        if planted!("history.directory-unsynced") {
+            fs::create_dir_all(&self.inner.directory)?;
+        } else {
+            fs::create_dir_all_durable(&self.inner.directory)?;
+        }
         let probe = self.inner.directory.join("probe.new");
         let options = fs::OpenOptions { truncate: true, private: true, ..fs::OpenOptions::editing() };
         fs::File::open(&probe, &options)?;

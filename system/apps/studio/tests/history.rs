@@ -71,7 +71,8 @@ async fn a_damaged_record_costs_itself_only(_sim: Sim) {
     let opened = Log::open(Path::new(FILE)).unwrap();
     assert_eq!(ids(&opened.messages), [1, 3]);
     assert!(matches!(opened.damage[..], [Damage::Record { .. }]));
-    assert_eq!(content(FILE), bytes, "nothing is cut for it");
+    assert_eq!(content("/rooms/lobby.damaged"), bytes, "nothing is cut for it");
+    assert_eq!(Log::open(Path::new(FILE)).unwrap().damage, []);
 }
 
 #[simurgh_sim::test(seeds = 1)]

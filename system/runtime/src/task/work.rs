@@ -46,7 +46,12 @@ pub fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
     let handle = if let Some(latency) = sim::world(|world| world.blocking_latency()) {
         spawn_with(header, async move {
             crate::sleep(latency).await;
-            work()
+            let done = work();
+            let wait = sim::world(|world| world.blocking_wait()).unwrap_or_default();
+            if !wait.is_zero() {
+                crate::sleep(wait).await;
+            }
+            done
         })
     } else {
         let inside = Owner::new(Arc::clone(&header));

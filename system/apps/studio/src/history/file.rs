@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use simurgh::prelude::planted;
 use simurgh::runtime::fs::{self, File, OpenOptions};
 
 use super::{Damage, KEPT, Message, decode, encode, header};
@@ -33,8 +34,11 @@ pub struct Opened {
 impl Log {
     /// Opens the file of a room; one that is not there is made at the first message.
     ///
-    /// What cannot be read of its end is cut off, and told. A file that is no history is an error: it is not ours to
-    /// cut.
+    /// What cannot be read of its end is cut off, and told. A file in which a record is damaged stays beside it, with
+    /// `.damaged` at its end. A file that is no history is an error: it is not ours to cut.
+    ///
+    /// What is found may stand in the kernel's memory alone, if a process died before it synced, or if a sync had
+    /// failed. So it is written anew, and durable, before anybody is told of it; on a full disk it is synced.
     ///
     /// # Errors
     /// What the disk says; `InvalidData` for a file that is no history.
@@ -47,18 +51,28 @@ impl Log {
             }
             Err(error) => return Err(error),
         };
-        let bytes = file.read_all()?;
+        let bytes = read(&file)?;
         let mut read = decode(&bytes);
         if read.damage.contains(&Damage::Header) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{}: {}", path.display(), Damage::Header)));
         }
-        (log.len, log.records) = (read.good_len as u64, read.records);
-        if read.good_len < bytes.len() {
-            file.set_len(log.len)?;
-            file.sync_all()?;
-        }
-        log.file = Some(file);
         read.messages.drain(..read.messages.len().saturating_sub(KEPT));
+        if planted!("history.found-is-safe") {
+            file.set_len(read.good_len as u64)?;
+            (log.len, log.records, log.file) = (read.good_len as u64, read.records, Some(file));
+            return Ok(Opened { log, messages: read.messages, damage: read.damage });
+        }
+        let is_damaged = read.damage.iter().any(|damage| matches!(damage, Damage::Record { .. }));
+        let aside =
+            if is_damaged { File::replace(path.with_extension("damaged"), &bytes, true).map(drop) } else { Ok(()) };
+        match aside.and_then(|()| log.write_anew(&read.messages)) {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                log.len = read.good_len as u64;
+                file.sync_all()?;
+                fs::sync_dir(path.parent().unwrap_or(path))?;
+            }
+            settled => settled?,
+        }
         Ok(Opened { log, messages: read.messages, damage: read.damage })
     }
 
@@ -66,7 +80,8 @@ impl Log {
     /// them, for a file that has to be written anew.
     ///
     /// # Errors
-    /// What the disk says. What was written of them is taken back, if the disk lets it be.
+    /// What the disk says. What was written of them is taken back, if the disk lets it be; the file has to be opened
+    /// again.
     pub fn append(&mut self, messages: &[Message], kept: &[Message]) -> io::Result<()> {
         let is_new = self.file.is_none();
         if is_new || self.records + messages.len() > RECORDS_MAX {
@@ -74,7 +89,8 @@ impl Log {
         }
         let bytes: Vec<u8> = messages.iter().flat_map(encode).collect();
         let file = self.file.as_ref().expect("it is there, or would be written anew");
-        let written = file.write_all_at(&bytes, self.len).and_then(|()| file.sync_data());
+        let sync = || if planted!("history.unsynced") { Ok(()) } else { file.sync_data() };
+        let written = file.write_all_at(&bytes, self.len).and_then(|()| sync());
         if let Err(error) = written {
             let _ = file.set_len(self.len).and_then(|()| file.sync_data());
             return Err(error);
@@ -86,17 +102,9 @@ impl Log {
 
     /// Writes a file beside it and puts it in its place: whenever the machine stops, one of the two is whole.
     fn write_anew(&mut self, kept: &[Message]) -> io::Result<()> {
-        let beside = self.path.with_extension("new");
         let mut bytes = header();
         bytes.extend(kept.iter().flat_map(encode));
-        let options = OpenOptions { truncate: true, private: true, ..OpenOptions::editing() };
-        let file = File::open(&beside, &options)?;
-        file.write_all_at(&bytes, 0)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.path)?;
-        if let Some(directory) = self.path.parent() {
-            fs::sync_dir(directory)?;
-        }
+        let file = File::replace(&self.path, &bytes, true)?;
         (self.file, self.len, self.records) = (Some(file), bytes.len() as u64, kept.len());
         Ok(())
     }
@@ -105,4 +113,14 @@ impl Log {
     pub fn size(&self) -> u64 {
         self.len
     }
+}
+
+fn read(file: &File) -> io::Result<Vec<u8>> {
+    if planted!("history.short-read") {
+        let mut bytes = vec![0; file.len()? as usize];
+        let len = file.read_at(&mut bytes, 0)?;
+        bytes.truncate(len);
+        return Ok(bytes);
+    }
+    file.read_all()
 }
