@@ -21,11 +21,26 @@ enum Fault {
     OneWay,
     Reset,
     Emfile,
+    Clog,
+    Swizzle,
+    HalfOpen,
+    Lookup,
 }
 
 impl Fault {
-    const ALL: [Fault; 7] =
-        [Fault::Crash, Fault::Power, Fault::Pause, Fault::Partition, Fault::OneWay, Fault::Reset, Fault::Emfile];
+    const ALL: [Fault; 11] = [
+        Fault::Crash,
+        Fault::Power,
+        Fault::Pause,
+        Fault::Partition,
+        Fault::OneWay,
+        Fault::Reset,
+        Fault::Emfile,
+        Fault::Clog,
+        Fault::Swizzle,
+        Fault::HalfOpen,
+        Fault::Lookup,
+    ];
 
     /// The mean time between two of this kind; 0 for never.
     fn every_ns(self, core: &Core) -> u64 {
@@ -38,6 +53,10 @@ impl Fault {
             Fault::OneWay => faults.one_way_every_ns,
             Fault::Reset => faults.reset_every_ns,
             Fault::Emfile => faults.emfile_every_ns,
+            Fault::Clog => faults.clog_every_ns,
+            Fault::Swizzle => faults.swizzle_every_ns,
+            Fault::HalfOpen => faults.half_open_every_ns,
+            Fault::Lookup => faults.lookup_every_ns,
         }
     }
 }
@@ -70,6 +89,9 @@ impl Sim {
         self.heal();
         for node in nodes {
             self.limit_handles(node, None);
+            if this(|core| core.nodes[node.index as usize].lookups_fail) {
+                self.fail_lookups(node, false);
+            }
             if this(|core| core.nodes[node.index as usize].paused.is_some()) {
                 this(|core| core.resume(node.index));
             }
@@ -122,6 +144,25 @@ async fn strike(sim: Sim, fault: Fault, every_ns: u64, mut stream: Stream, nodes
                 sim.limit_handles(&node, Some(coin % 2));
                 runtime::sleep(hold).await;
                 sim.limit_handles(&node, None);
+            }
+            Fault::Clog => {
+                let (one, other) = split(&nodes, &others, &node, coin);
+                let (from, to) = if coin & 1 == 0 { (one, other) } else { (other, one) };
+                sim.clog(&from, &to);
+                runtime::sleep(hold).await;
+                sim.unclog(&from, &to);
+            }
+            Fault::Swizzle => {
+                let all: Vec<Node> = nodes.iter().chain(&others).cloned().collect();
+                sim.swizzle(&all, hold).await;
+            }
+            Fault::HalfOpen => {
+                sim.forget_one(&node);
+            }
+            Fault::Lookup => {
+                sim.fail_lookups(&node, true);
+                runtime::sleep(hold).await;
+                sim.fail_lookups(&node, false);
             }
         }
     }

@@ -13,9 +13,11 @@ use slab::Slab;
 use crate::draws::{Draws, Stream};
 use crate::effects::Effects;
 use crate::heap::{Due, Heap};
+use crate::net::clog::Clogs;
 use crate::net::conn::Conn;
-use crate::net::link::Cuts;
+use crate::net::link::{Cuts, Links};
 use crate::net::listen::{Attempt, Listening};
+use crate::net::udp::{Datagram, UdpState};
 use crate::node::NodeState;
 use crate::physics::Physics;
 use crate::schedule::Scheduler;
@@ -46,6 +48,13 @@ pub(crate) struct Core {
     pub(crate) ports: BTreeMap<(u32, u16), u32>,
     pub(crate) attempts: Slab<Attempt>,
     pub(crate) cuts: Cuts,
+    pub(crate) clogs: Clogs,
+    pub(crate) links: Links,
+    pub(crate) udp: Slab<UdpState>,
+    pub(crate) udp_ports: BTreeMap<(u32, u16), u32>,
+    pub(crate) datagrams: Slab<Datagram>,
+    /// Swizzles so far.
+    pub(crate) swizzles: u64,
     pub(crate) waits: Waits,
     pub(crate) probes: BTreeMap<&'static str, u64>,
     pub(crate) tally: Tally,
@@ -86,6 +95,12 @@ impl Core {
             ports: BTreeMap::new(),
             attempts: Slab::new(),
             cuts: Cuts::default(),
+            clogs: Clogs::default(),
+            links: Links::default(),
+            udp: Slab::new(),
+            udp_ports: BTreeMap::new(),
+            datagrams: Slab::new(),
+            swizzles: 0,
             waits: Waits::default(),
             probes: BTreeMap::new(),
             tally: Tally::default(),
@@ -143,8 +158,10 @@ impl Core {
             Due::Syn { attempt, generation } | Due::SynAck { attempt, generation } => {
                 self.attempts.get(attempt as usize).is_some_and(|attempt| attempt.generation == generation)
             }
+            Due::ConnectTimeout { attempt, generation } => self.still_asking(attempt, generation),
+            Due::GiveUp { flow, since } => self.still_blocked(flow, since),
             Due::Resume { node, generation } => self.nodes[node as usize].paused == Some(generation),
-            Due::Wake { .. } => true,
+            Due::Datagram { .. } | Due::Wake { .. } => true,
         }
     }
 
@@ -176,6 +193,9 @@ impl Core {
             Due::Reset { conn, end } => self.on_reset(conn, end),
             Due::Syn { attempt, generation } => self.on_syn(attempt, generation),
             Due::SynAck { attempt, generation } => self.on_syn_ack(attempt, generation),
+            Due::ConnectTimeout { attempt, generation } => self.on_connect_timeout(attempt, generation),
+            Due::GiveUp { flow, .. } => self.give_up_sending(flow),
+            Due::Datagram { index } => self.on_datagram(index),
             Due::Resume { node, .. } => self.resume(node),
             Due::Wake { slot, generation } => self.make_ready(slot, generation),
         }

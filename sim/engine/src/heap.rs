@@ -20,6 +20,12 @@ pub(crate) enum Due {
     Syn { attempt: u32, generation: u32 },
     /// Its answer reaches the one who asked.
     SynAck { attempt: u32, generation: u32 },
+    /// A connection request has been repeated for long enough.
+    ConnectTimeout { attempt: u32, generation: u32 },
+    /// A sender has tried for long enough what is held back since this moment.
+    GiveUp { flow: FlowId, since: u64 },
+    /// A datagram arrives.
+    Datagram { index: u32 },
     /// A paused node goes on.
     Resume { node: u32, generation: u32 },
     /// A wake from outside the simulation, made part of it.

@@ -51,6 +51,9 @@ pub(crate) enum Kind {
     Random,
     DeadCall,
     Wait,
+    Held,
+    Datagram,
+    Lookup,
 }
 
 /// One thing that happened.

@@ -37,6 +37,8 @@ pub(crate) struct End {
     pub(crate) counted: bool,
     /// The connection is over for this end, by a reset or a time-out.
     gone: bool,
+    /// And the other end was not told: what still comes is answered with a reset.
+    forgotten: bool,
     /// The error that the next call returns.
     error: Option<ErrorKind>,
     reader: Option<Waker>,
@@ -76,6 +78,8 @@ struct Segment {
     at: u64,
     len: usize,
     fin: bool,
+    /// Each try was lost: when it is due, the sender gives up.
+    lost: bool,
 }
 
 impl End {
@@ -87,6 +91,7 @@ impl End {
             open: true,
             counted: handles > 0,
             gone: false,
+            forgotten: false,
             error: None,
             reader: None,
             writer: None,
@@ -302,11 +307,14 @@ impl Core {
         let conn = &mut self.conns[flow.conn.index as usize];
         debug_assert_eq!(conn.generation, flow.conn.generation, "the caller holds the connection");
         let local = conn.is_local();
-        let at = self.now + segment_latency(&self.physics, &mut self.effects, &mut conn.stream, conn.pair, local);
+        let (node, peer) = (conn.ends[flow.from as usize].node, conn.ends[1 - flow.from as usize].node);
+        let left = self.links.pass_at_last(self.now, node, peer, len, &mut self.effects);
+        let tries = (RTO_FIRST_NS, GIVE_UP_NS);
+        let took = segment_latency(&self.physics, &mut self.effects, &mut conn.stream, conn.pair, local, tries);
         let state = &mut conn.flows[flow.from as usize];
-        let at = at.max(state.last_at);
+        let at = (left + took.unwrap_or(GIVE_UP_NS)).max(state.last_at);
         state.last_at = at;
-        state.segments.push_back(Segment { at, len, fin });
+        state.segments.push_back(Segment { at, len, fin, lost: took.is_none() });
         if !state.armed {
             state.armed = true;
             self.heap.push(at, Due::Arrive { flow });
@@ -339,6 +347,9 @@ impl Core {
         if conn.ends[end as usize].gone || (node != peer && !self.passes(peer, node)) {
             return;
         }
+        if self.holds(peer, node, Due::Reset { conn: id, end }) {
+            return;
+        }
         self.fail_end(id, end, ErrorKind::ConnectionReset);
         self.record(node, 0, Kind::Reset, u64::from(id.index), u64::from(end), || format!("on {}", Name(id, end)));
     }
@@ -364,11 +375,62 @@ impl Core {
             return;
         }
         let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
-        if from != to && !self.passes(from, to) {
+        if conn.flows[id.from as usize].segments.front().is_some_and(|segment| segment.lost) {
+            self.give_up_sending(id);
+        } else if from != to && !self.passes(from, to) {
             self.try_later(id, RTO_FIRST_NS);
-            return;
+        } else if self.holds(from, to, Due::Arrive { flow: id }) {
+            self.held_back(id);
+        } else {
+            self.deliver(id, to);
         }
-        self.deliver(id, to);
+    }
+
+    /// A clog holds a flow: its sender waits for an acknowledgement, but not forever.
+    fn held_back(&mut self, id: FlowId) {
+        let now = self.now;
+        let flow = &mut self.conn(id.conn).expect("the caller holds the connection").flows[id.from as usize];
+        flow.armed = true;
+        let since = *flow.blocked_since.get_or_insert(now);
+        self.heap.push((since + GIVE_UP_NS).max(now), Due::GiveUp { flow: id, since });
+    }
+
+    /// Whether a flow still waits since `since`.
+    pub(crate) fn still_blocked(&self, id: FlowId, since: u64) -> bool {
+        let conn = self.conns.get(id.conn.index as usize).filter(|conn| conn.generation == id.conn.generation);
+        conn.is_some_and(|conn| conn.flows[id.from as usize].blocked_since == Some(since))
+    }
+
+    /// Nobody has acknowledged what a flow sent for as long as a sender waits.
+    pub(crate) fn give_up_sending(&mut self, id: FlowId) {
+        let Some(conn) = self.conn(id.conn) else { return };
+        conn.flows[id.from as usize].blocked_since = None;
+        conn.flows[id.from as usize].segments.clear();
+        let me = &conn.ends[id.from as usize];
+        let (node, told) = (me.node, me.open && !me.gone);
+        if told {
+            self.effects.add(Effect::GiveUp);
+            self.fail_end(id.conn, id.from, ErrorKind::TimedOut);
+            self.conn(id.conn).expect("checked above").ends[id.from as usize].forgotten = true;
+            self.record(node, 0, Kind::Reset, u64::from(id.conn.index), 2 + u64::from(id.from), || {
+                format!("given up, {}", Name(id.conn, id.from))
+            });
+        }
+    }
+
+    /// One end loses the connection, as if something between the two had reset this side alone: the
+    /// other is told nothing, and learns of it when it next sends. False if it is over already.
+    pub(crate) fn forget(&mut self, id: ConnId, end: u8) -> bool {
+        let Some(conn) = self.conn(id) else { return false };
+        let alive = conn.ends.iter().all(|end| end.open && !end.gone);
+        if alive {
+            self.effects.add(Effect::HalfOpen);
+            self.fail_end(id, end, ErrorKind::ConnectionReset);
+            let conn = self.conn(id).expect("checked above");
+            conn.ends[end as usize].forgotten = true;
+            conn.flows[end as usize].orphaned = true;
+        }
+        alive
     }
 
     /// A sender tries again.
@@ -382,11 +444,13 @@ impl Core {
         if conn.flows[id.from as usize].orphaned || conn.flows[id.from as usize].segments.is_empty() {
             conn.flows[id.from as usize].segments.clear();
         } else if self.passes(from, to) {
-            let flow = &mut self.conn(id.conn).expect("checked above").flows[id.from as usize];
-            flow.blocked_since = None;
-            self.deliver(id, to);
+            if self.holds(from, to, Due::Retry { flow: id }) {
+                self.held_back(id);
+            } else {
+                self.deliver(id, to);
+            }
         } else if now - since >= GIVE_UP_NS {
-            self.fail_end(id.conn, id.from, ErrorKind::TimedOut);
+            self.give_up_sending(id);
         } else {
             self.try_later(id, (rto * 2).min(RTO_MAX_NS));
         }
@@ -406,13 +470,19 @@ impl Core {
         let now = self.now;
         let conn = self.conn(id.conn).expect("the caller holds the connection");
         let flow = &mut conn.flows[id.from as usize];
+        flow.blocked_since = None;
         let mut len = 0;
-        while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now) {
+        while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now && !segment.lost) {
             flow.segments.pop_front();
             len += segment.len;
             flow.fin_arrived |= segment.fin;
         }
-        flow.arrived += len;
+        let forgotten = conn.ends[1 - id.from as usize].forgotten;
+        if forgotten {
+            flow.bytes.drain(flow.arrived..flow.arrived + len);
+        } else {
+            flow.arrived += len;
+        }
         let fin = flow.fin_arrived;
         let next = flow.segments.front().map(|segment| segment.at);
         flow.armed = next.is_some();
@@ -426,7 +496,7 @@ impl Core {
             let end = if fin { " and the end" } else { "" };
             format!("{len} bytes{end} on {}", Name(id.conn, 1 - id.from))
         });
-        if !open && len > 0 {
+        if (!open && len > 0) || forgotten {
             // Nobody is there to read it: the kernel answers with a reset.
             self.send_reset(id.conn, id.from);
         }
@@ -451,6 +521,9 @@ impl Core {
         let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
         if from != to && !self.passes(to, from) {
             self.heap.push(self.now + RTO_FIRST_NS, Due::Window { flow: id });
+            return;
+        }
+        if self.holds(to, from, Due::Window { flow: id }) {
             return;
         }
         let conn = self.conn(id.conn).expect("checked above");
