@@ -54,7 +54,7 @@ impl Sim {
     }
 
     /// Swizzle: of a random subset of `nodes`, all ways to and from each are clogged one node after the
-    /// other, and released in another order; all within `time`. Taken from FoundationDB's simulator, where it
+    /// other, and released in another order; all within `time`. Taken from `FoundationDB`'s simulator, where it
     /// found more than any other fault of links: each moment has another set of nodes that hear each other.
     pub async fn swizzle(&self, nodes: &[Node], time: Duration) {
         let mut stream = with(|core| {

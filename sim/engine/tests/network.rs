@@ -41,7 +41,7 @@ async fn listens() -> io::Result<()> {
     loop {
         let (mut stream, _) = listener.accept().await?;
         drop(runtime::spawn(async move {
-            let mut buffer = [0; 65_536];
+            let mut buffer = vec![0; 65_536];
             let mut total = 0;
             let end = loop {
                 match stream.read(&mut buffer).await {
@@ -173,7 +173,7 @@ fn a_long_datagram_disappears_where_no_fragments_pass() {
         hears.started().await?;
         let to = SocketAddr::new(hears.ip(), 53);
         let socket = UdpSocket::bind("0.0.0.0:0".parse().unwrap()).await.map_err(words)?;
-        let error = socket.send_to(&[b'x'; 65_508], to).await.unwrap_err();
+        let error = socket.send_to(&vec![b'x'; 65_508], to).await.unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
         let mut buffer = [0; 2048];
         for len in [1472, 1473] {
@@ -416,7 +416,7 @@ fn a_cut_that_lasts_makes_writers_and_connectors_give_up() {
             runtime::out!("connect: {} after {} s", refused.kind(), start.elapsed().as_secs());
             let start = Instant::now();
             // The window is 64 KiB: the writer waits for room that nobody gives.
-            let error = write.write_all(&[0; 100_000]).await.unwrap_err();
+            let error = write.write_all(&vec![0; 100_000]).await.unwrap_err();
             runtime::out!("write: {}, {}", error.kind(), start.elapsed() > 900.secs());
             assert!(start.elapsed() < 1100.secs(), "{:?}", start.elapsed());
             io::Result::Ok(())
@@ -475,7 +475,7 @@ fn a_narrow_link_takes_its_time_in_each_direction() {
                 streams.push(TcpStream::connect(addr).await?);
             }
             for stream in &mut streams {
-                stream.write_all(&[0; 50_000]).await?;
+                stream.write_all(&vec![0; 50_000]).await?;
             }
             io::Result::Ok(())
         });
