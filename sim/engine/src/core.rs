@@ -144,7 +144,7 @@ impl Core {
     }
 
     /// Whether an entry of the heap still means something.
-    fn is_live(&self, due: Due) -> bool {
+    fn is_live(&self, at: u64, due: Due) -> bool {
         match due {
             Due::Timer { id, generation } => {
                 self.timers.get(id as usize).is_some_and(|timer| timer.generation == generation)
@@ -159,7 +159,7 @@ impl Core {
                 self.attempts.get(attempt as usize).is_some_and(|attempt| attempt.generation == generation)
             }
             Due::ConnectTimeout { attempt, generation } => self.still_asking(attempt, generation),
-            Due::GiveUp { flow, since } => self.still_blocked(flow, since),
+            Due::GiveUp { flow } => self.still_blocked(flow, at),
             Due::Resume { node, generation } => self.nodes[node as usize].paused == Some(generation),
             Due::Datagram { .. } | Due::Wake { .. } => true,
         }
@@ -168,7 +168,7 @@ impl Core {
     /// When the next thing is due. Entries that mean nothing any more are dropped: they move no clock.
     pub(crate) fn next_due(&mut self) -> Option<u64> {
         while let Some((at, due)) = self.heap.peek() {
-            if self.is_live(due) {
+            if self.is_live(at, due) {
                 return Some(at);
             }
             self.heap.pop();
@@ -194,7 +194,7 @@ impl Core {
             Due::Syn { attempt, generation } => self.on_syn(attempt, generation),
             Due::SynAck { attempt, generation } => self.on_syn_ack(attempt, generation),
             Due::ConnectTimeout { attempt, generation } => self.on_connect_timeout(attempt, generation),
-            Due::GiveUp { flow, .. } => self.give_up_sending(flow),
+            Due::GiveUp { flow } => self.give_up_sending(flow),
             Due::Datagram { index } => self.on_datagram(index),
             Due::Resume { node, .. } => self.resume(node),
             Due::Wake { slot, generation } => self.make_ready(slot, generation),

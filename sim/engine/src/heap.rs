@@ -22,8 +22,8 @@ pub(crate) enum Due {
     SynAck { attempt: u32, generation: u32 },
     /// A connection request has been repeated for long enough.
     ConnectTimeout { attempt: u32, generation: u32 },
-    /// A sender has tried for long enough what is held back since this moment.
-    GiveUp { flow: FlowId, since: u64 },
+    /// A sender has tried for long enough what is held back, if it still is.
+    GiveUp { flow: FlowId },
     /// A datagram arrives.
     Datagram { index: u32 },
     /// A paused node goes on.

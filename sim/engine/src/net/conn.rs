@@ -392,13 +392,13 @@ impl Core {
         let flow = &mut self.conn(id.conn).expect("the caller holds the connection").flows[id.from as usize];
         flow.armed = true;
         let since = *flow.blocked_since.get_or_insert(now);
-        self.heap.push((since + GIVE_UP_NS).max(now), Due::GiveUp { flow: id, since });
+        self.heap.push(since + GIVE_UP_NS, Due::GiveUp { flow: id });
     }
 
-    /// Whether a flow still waits since `since`.
-    pub(crate) fn still_blocked(&self, id: FlowId, since: u64) -> bool {
+    /// Whether a flow has waited so long that its sender gives up at `at`.
+    pub(crate) fn still_blocked(&self, id: FlowId, at: u64) -> bool {
         let conn = self.conns.get(id.conn.index as usize).filter(|conn| conn.generation == id.conn.generation);
-        conn.is_some_and(|conn| conn.flows[id.from as usize].blocked_since == Some(since))
+        conn.is_some_and(|conn| conn.flows[id.from as usize].blocked_since.is_some_and(|since| since + GIVE_UP_NS == at))
     }
 
     /// Nobody has acknowledged what a flow sent for as long as a sender waits.

@@ -50,12 +50,12 @@ fn main() {
     match figure.as_str() {
         "words4" => {
             let words = |seed| RunConfig { full_trace: true, ..config(seed) };
-            let (seeds, took) = work::measure(seconds, |seed| passed(run_once(&words(seed), &body(Load::Web, 4, CLIENTS))));
+            let (seeds, took) = work::measure(seconds, |seed| drop(passed(run_once(&words(seed), &body(Load::Web, 4, CLIENTS)))));
             println!("{}", seeds / took * 60.0);
         }
         "own4" | "own100" => {
             let hosts = if figure == "own4" { 4 } else { CLIENTS };
-            let (seeds, took) = work::measure(seconds, |seed| passed(run_once(&config(seed), &own::body(hosts))));
+            let (seeds, took) = work::measure(seconds, |seed| drop(passed(run_once(&config(seed), &own::body(hosts)))));
             println!("{}", seeds / took * 60.0);
         }
         "polls" => println!("{}", polls::ours(seconds)),
