@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) effects: Effects,
     pub(crate) nodes: Vec<NodeState>,
     pub(crate) tasks: Tasks,
+    /// The slot of the task that is being polled, or was last.
+    pub(crate) polled: u32,
     pub(crate) scheduler: Scheduler,
     pub(crate) timers: Slab<TimerState>,
     pub(crate) conns: Slab<Conn>,
@@ -88,6 +90,7 @@ impl Core {
             effects: Effects::default(),
             nodes: Vec::new(),
             tasks: Tasks::default(),
+            polled: u32::MAX,
             scheduler,
             timers: Slab::new(),
             conns: Slab::new(),
@@ -182,6 +185,7 @@ impl Core {
             return false;
         }
         let Some((_, due)) = self.heap.pop() else { return false };
+        self.fetch_connection();
         match due {
             Due::Timer { id, .. } => {
                 let timer = self.timers.remove(id as usize);

@@ -293,7 +293,10 @@ impl Engine {
         let Some(mut future) = task.future.take() else { return };
         let headed = Arc::clone(&task.headed);
         let header = headed.header();
-        let waker = task.waker.clone();
+        // It is put back with the future.
+        let waker = std::mem::replace(&mut task.waker, Waker::noop().clone());
+        core_ref.polled = entry.slot;
+        core_ref.fetch_reader();
         core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
             header.label().to_string()
         });
@@ -334,6 +337,8 @@ impl Engine {
             Some(task) => {
                 task.priority = demotion.unwrap_or(task.priority);
                 task.future = Some(future);
+                task.waker = waker;
+                core.fetch_task();
                 return;
             }
         };

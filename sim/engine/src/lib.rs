@@ -21,10 +21,11 @@
 //! watch. Runs happen in worker processes, also under plain `cargo test` ([`run_test`]); [`main`]
 //! is the command line for a registry of simulations.
 
-#![deny(unsafe_code)] // allowed in `interpose`, with the reason there
+#![deny(unsafe_code)] // allowed in `interpose` and `prefetch`, with the reason there
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the simulator stands beside the seam: it starts processes and reads the real clock
 
 mod budgets;
+mod chacha;
 mod chaos;
 mod command;
 mod core;
@@ -41,6 +42,7 @@ mod invariant;
 mod net;
 mod node;
 mod physics;
+mod prefetch;
 mod registry;
 mod run;
 mod runner;

@@ -61,6 +61,12 @@ impl Tasks {
         self.slots.get_mut(slot as usize).filter(|task| task.generation == generation)
     }
 
+    /// The task at a place, if there is one.
+    #[inline]
+    pub(crate) fn peek(&self, slot: u32) -> Option<&Task> {
+        self.slots.get(slot as usize)
+    }
+
     /// Takes a task away.
     pub(crate) fn remove(&mut self, slot: u32) -> Task {
         self.slots.remove(slot as usize)

@@ -42,6 +42,8 @@ pub(crate) struct End {
     /// The error that the next call returns.
     error: Option<ErrorKind>,
     reader: Option<Waker>,
+    /// The task that waits, as far as is known: only for `prefetch`.
+    reader_slot: u32,
     writer: Option<Waker>,
     read_shut: bool,
     write_shut: bool,
@@ -94,6 +96,7 @@ impl End {
             forgotten: false,
             error: None,
             reader: None,
+            reader_slot: u32::MAX,
             writer: None,
             read_shut: false,
             write_shut: false,
@@ -106,6 +109,18 @@ impl End {
 impl Conn {
     pub(crate) fn new(generation: u32, ends: [End; 2], stream: Stream, pair: u64) -> Self {
         Self { generation, ends, flows: [Flow::default(), Flow::default()], stream, pair }
+    }
+
+    /// Who waits to read at an end.
+    pub(crate) fn reader(&self, end: u8) -> (Option<&Waker>, u32) {
+        let end = &self.ends[end as usize];
+        (end.reader.as_ref(), end.reader_slot)
+    }
+
+    /// The first bytes of a flow, and its segments: only for `prefetch`.
+    pub(crate) fn in_flight(&self, from: u8) -> impl Iterator<Item = &[u8]> {
+        let flow = &self.flows[from as usize];
+        std::iter::once(flow.bytes.as_slices().0)
     }
 
     fn is_local(&self) -> bool {
@@ -192,6 +207,7 @@ impl Core {
 
     /// Ready once a read would not wait: there are bytes, an error or the end.
     pub(crate) fn readable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
+        let polled = self.polled;
         let Some(conn) = self.conn(id) else { return Poll::Ready(()) };
         let flow = &conn.flows[1 - end as usize];
         let me = &mut conn.ends[end as usize];
@@ -199,6 +215,7 @@ impl Core {
             return Poll::Ready(());
         }
         me.reader = Some(waker.clone());
+        me.reader_slot = polled;
         Poll::Pending
     }
 
@@ -398,7 +415,9 @@ impl Core {
     /// Whether a flow has waited so long that its sender gives up at `at`.
     pub(crate) fn still_blocked(&self, id: FlowId, at: u64) -> bool {
         let conn = self.conns.get(id.conn.index as usize).filter(|conn| conn.generation == id.conn.generation);
-        conn.is_some_and(|conn| conn.flows[id.from as usize].blocked_since.is_some_and(|since| since + GIVE_UP_NS == at))
+        conn.is_some_and(|conn| {
+            conn.flows[id.from as usize].blocked_since.is_some_and(|since| since + GIVE_UP_NS == at)
+        })
     }
 
     /// Nobody has acknowledged what a flow sent for as long as a sender waits.
