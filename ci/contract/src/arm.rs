@@ -26,10 +26,7 @@ pub trait Arm: Sized + 'static {
     fn udp(addr: SocketAddr) -> impl Future<Output = io::Result<Self::Udp>> + Send;
     fn udp_addr(socket: &Self::Udp) -> io::Result<SocketAddr>;
     fn send_to(socket: &Self::Udp, bytes: &[u8], to: SocketAddr) -> impl Future<Output = io::Result<usize>> + Send;
-    fn recv_from(
-        socket: &Self::Udp,
-        into: &mut [u8],
-    ) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
+    fn recv_from(socket: &Self::Udp, into: &mut [u8]) -> impl Future<Output = io::Result<(usize, SocketAddr)>> + Send;
     /// None if the arm has no sending and receiving without an address.
     fn udp_connect(socket: &Self::Udp, to: SocketAddr) -> impl Future<Output = Option<io::Result<()>>> + Send;
     fn send(socket: &Self::Udp, bytes: &[u8]) -> impl Future<Output = io::Result<usize>> + Send;
@@ -38,11 +35,6 @@ pub trait Arm: Sized + 'static {
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
     /// Time since some moment in the past.
     fn now() -> Duration;
-    /// None if `task` took longer than `time`.
-    fn timeout<T: Send>(
-        time: Duration,
-        task: impl Future<Output = T> + Send,
-    ) -> impl Future<Output = Option<T>> + Send;
 }
 
 /// Where the two sides of a case are, and what they have seen.

@@ -58,7 +58,8 @@ fn main() -> ExitCode {
             wrong.push(*name);
         }
     }
-    let [ours, turmoil] = counts.map(|[same, differs, skipped]| format!("{same} same, {differs} differ, {skipped} skipped"));
+    let [ours, turmoil] =
+        counts.map(|[same, differs, skipped]| format!("{same} same, {differs} differ, {skipped} skipped"));
     println!(
         "\
 # What a program may see of sockets and time

@@ -66,15 +66,13 @@ impl Arm for Kernel {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
     }
-    async fn timeout<T: Send>(time: Duration, task: impl Future<Output = T> + Send) -> Option<T> {
-        tokio::time::timeout(time, task).await.ok()
-    }
 }
 
 pub fn run(case: &Case, port: u16) -> Result<Vec<String>, String> {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let scene = Scene::new(loopback, loopback, port);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let (server, client) = (case.server::<Kernel>(scene.clone()), case.client::<Kernel>(scene.clone()));
     let ended = runtime.block_on(async {
         let server = tokio::spawn(server);

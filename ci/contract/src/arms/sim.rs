@@ -67,9 +67,6 @@ impl Arm for Ours {
     fn now() -> Duration {
         runtime::Instant::now().elapsed_since_start()
     }
-    async fn timeout<T: Send>(time: Duration, task: impl Future<Output = T> + Send) -> Option<T> {
-        runtime::timeout(time, task).await.ok()
-    }
 }
 
 trait SinceStart {

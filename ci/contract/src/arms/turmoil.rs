@@ -67,9 +67,6 @@ impl Arm for Turmoil {
     fn now() -> Duration {
         turmoil::elapsed()
     }
-    async fn timeout<T: Send>(time: Duration, task: impl Future<Output = T> + Send) -> Option<T> {
-        tokio::time::timeout(time, task).await.ok()
-    }
 }
 
 pub fn run(case: &Case, port: u16) -> Result<Vec<String>, String> {

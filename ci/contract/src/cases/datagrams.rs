@@ -67,7 +67,7 @@ case!(closed_untold {
     pub async fn client<A: Arm>(scene: &Scene) {
         let socket = A::udp(scene.anywhere()).await.expect("a socket");
         help::client(scene, show(&A::send_to(&socket, b"anybody?", scene.at(0)).await));
-        let heard = A::timeout(BEAT * 2, A::recv_from(&socket, &mut [0; 4])).await;
+        let heard = help::limit::<A, _>(BEAT * 2, A::recv_from(&socket, &mut [0; 4])).await;
         help::client(scene, heard.map_or("nothing".into(), |heard| show(&heard)));
         help::client(scene, show(&A::send_to(&socket, b"anybody?", scene.at(0)).await));
     }
@@ -81,7 +81,7 @@ case!(closed_told {
         help::client(scene, show(&connected));
         help::client(scene, show(&A::send(&socket, b"anybody?").await));
         A::sleep(BEAT).await;
-        let heard = A::timeout(BEAT, A::recv(&socket, &mut [0; 4])).await;
+        let heard = help::limit::<A, _>(BEAT, A::recv(&socket, &mut [0; 4])).await;
         help::client(scene, heard.map_or("nothing".into(), |heard| show(&heard)));
         help::client(scene, show(&A::send(&socket, b"anybody?").await));
         A::sleep(BEAT).await;

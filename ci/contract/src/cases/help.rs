@@ -1,6 +1,9 @@
 //! What the cases share.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -9,6 +12,16 @@ use crate::arm::{Arm, Scene, Side};
 
 /// Long enough for a segment and its answer to have arrived, in each arm.
 pub const BEAT: Duration = Duration::from_millis(250);
+
+/// None if `task` took longer than `time`; a value that is ready counts, however late it is asked for.
+pub async fn limit<A: Arm, T>(time: Duration, task: impl Future<Output = T>) -> Option<T> {
+    let (mut task, mut sleep) = (pin!(task), pin!(A::sleep(time)));
+    poll_fn(|cx| match task.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
 
 /// An outcome in words.
 pub fn show<T: std::fmt::Debug>(result: &io::Result<T>) -> String {

@@ -66,13 +66,14 @@ case!(write_to_gone {
 case!(zero_linger {
     pub async fn server<A: Arm>(scene: &Scene) {
         let mut stream = accept::<A>(scene).await;
+        A::sleep(BEAT).await;
         if !A::zero_linger(&mut stream) {
             scene.skip("it has no SO_LINGER");
         }
     }
     pub async fn client<A: Arm>(scene: &Scene) {
         let mut stream = connect::<A>(scene).await;
-        A::sleep(BEAT).await;
+        A::sleep(BEAT * 2).await;
         help::client(scene, rest(&mut stream).await);
     }
 });
@@ -147,7 +148,7 @@ case!(early_words {
         help::server(scene, rest(&mut stream).await);
     }
     pub async fn client<A: Arm>(scene: &Scene) {
-        let Some(Ok(mut stream)) = A::timeout(BEAT, A::connect(scene.at(0))).await else {
+        let Some(Ok(mut stream)) = help::limit::<A, _>(BEAT, A::connect(scene.at(0))).await else {
             return help::client(scene, "not connected before it is accepted");
         };
         help::client(scene, show(&stream.write_all(b"hello and goodbye").await));
@@ -161,7 +162,7 @@ case!(not_accepted {
         drop(listener);
     }
     pub async fn client<A: Arm>(scene: &Scene) {
-        let connected = A::timeout(BEAT * 4, A::connect(scene.at(0))).await;
+        let connected = help::limit::<A, _>(BEAT * 4, A::connect(scene.at(0))).await;
         let Some(Ok(mut stream)) = connected else {
             return help::client(scene, format!("not connected: {:?}", connected.map(|connected| show(&connected.map(drop)))));
         };
@@ -215,7 +216,7 @@ case!(full_window {
         let mut stream = connect::<A>(scene).await;
         let bytes = vec![b'x'; 16 << 20]; // more than the kernel keeps
         let mut written = 0;
-        while let Some(Ok(len)) = A::timeout(BEAT, stream.write(&bytes[written..])).await {
+        while let Some(Ok(len)) = help::limit::<A, _>(BEAT, stream.write(&bytes[written..])).await {
             written += len;
             if written == bytes.len() {
                 break;
@@ -234,7 +235,7 @@ case!(nothing {
     pub async fn client<A: Arm>(scene: &Scene) {
         let mut stream = connect::<A>(scene).await;
         help::client(scene, show(&stream.write(b"").await));
-        let read = A::timeout(BEAT, stream.read(&mut [])).await;
+        let read = help::limit::<A, _>(BEAT, stream.read(&mut [])).await;
         help::client(scene, read.map_or("reading into no room waits".into(), |read| show(&read)));
         help::client(scene, show(&stream.write(b"something").await));
     }
@@ -341,7 +342,7 @@ case!(cancelled_read {
     pub async fn server<A: Arm>(scene: &Scene) {
         let mut stream = accept::<A>(scene).await;
         let mut given_up = 0;
-        while A::timeout(BEAT / 5, stream.read(&mut [0; 64])).await.is_none() {
+        while help::limit::<A, _>(BEAT / 5, stream.read(&mut [0; 64])).await.is_none() {
             given_up += 1;
             if given_up == 3 {
                 break;
@@ -359,7 +360,7 @@ case!(cancelled_read {
 case!(cancelled_accept {
     pub async fn server<A: Arm>(scene: &Scene) {
         let mut listener = A::bind(scene.listen_at(0)).await.expect("a free port");
-        help::server(scene, format!("{}", A::timeout(BEAT / 5, A::accept(&mut listener)).await.is_none()));
+        help::server(scene, format!("{}", help::limit::<A, _>(BEAT / 5, A::accept(&mut listener)).await.is_none()));
         let mut stream = A::accept(&mut listener).await.expect("a connection").0;
         help::server(scene, rest(&mut stream).await);
     }

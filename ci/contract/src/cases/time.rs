@@ -16,9 +16,9 @@ case!(in_order {
     nobody!(server);
     pub async fn client<A: Arm>(scene: &Scene) {
         let start = A::now();
-        let long = A::timeout(BEAT * 2, std::future::pending::<()>());
+        let long = help::limit::<A, _>(BEAT * 2, std::future::pending::<()>());
         let mut long = std::pin::pin!(long);
-        let first = A::timeout(BEAT, &mut long).await;
+        let first = help::limit::<A, _>(BEAT, &mut long).await;
         help::client(scene, format!("{}", first.is_none()));
         long.await;
         help::client(scene, format!("{}", A::now() - start >= BEAT * 2 && A::now() - start < BEAT * 3));
@@ -36,7 +36,7 @@ case!(no_time {
 case!(value_first {
     nobody!(server);
     pub async fn client<A: Arm>(scene: &Scene) {
-        help::client(scene, format!("{:?}", A::timeout(std::time::Duration::ZERO, async { "the value" }).await));
+        help::client(scene, format!("{:?}", help::limit::<A, _>(std::time::Duration::ZERO, async { "the value" }).await));
     }
 });
 
@@ -44,7 +44,7 @@ case!(limit {
     nobody!(server);
     pub async fn client<A: Arm>(scene: &Scene) {
         let start = A::now();
-        help::client(scene, format!("{:?}", A::timeout(BEAT, std::future::pending::<()>()).await));
+        help::client(scene, format!("{:?}", help::limit::<A, _>(BEAT, std::future::pending::<()>()).await));
         let took = A::now() - start;
         help::client(scene, format!("{}", took >= BEAT && took < BEAT * 2));
     }
@@ -54,7 +54,7 @@ case!(given_up {
     nobody!(server);
     pub async fn client<A: Arm>(scene: &Scene) {
         let start = A::now();
-        assert!(A::timeout(BEAT, A::sleep(BEAT * 100)).await.is_none());
+        assert!(help::limit::<A, _>(BEAT, A::sleep(BEAT * 100)).await.is_none());
         A::sleep(BEAT).await;
         help::client(scene, format!("{}", A::now() - start < BEAT * 10));
     }

@@ -236,7 +236,7 @@ impl Core {
         let Some(conn) = self.conn(id) else { return Err(ErrorKind::NotConnected.into()) };
         let me = &mut conn.ends[end as usize];
         if me.gone {
-            return Err(ErrorKind::NotConnected.into());
+            return Ok(()); // "not connected" says the kernel, which tokio leaves out
         }
         let reader = if how == Shutdown::Write {
             None
@@ -376,9 +376,11 @@ impl Core {
         let flow = &mut conn.flows[1 - end as usize];
         flow.segments.clear();
         flow.bytes.truncate(flow.arrived);
+        // A reset after the end of the stream changes nothing for who reads; who writes has a broken pipe.
+        let ended = flow.fin_arrived && error == ErrorKind::ConnectionReset;
         let me = &mut conn.ends[end as usize];
         me.gone = true;
-        me.error = Some(error);
+        me.error = (!ended).then_some(error);
         let (reader, writer) = (me.reader.take(), me.writer.take());
         self.wakes.extend(reader);
         self.wakes.extend(writer);
