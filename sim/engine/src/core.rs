@@ -5,7 +5,6 @@
 //! borrow is over.
 
 use std::collections::BTreeMap;
-use std::task::Waker;
 
 use simurgh_runtime::Header;
 use slab::Slab;
@@ -25,6 +24,7 @@ use crate::tally::Tally;
 use crate::tasks::Tasks;
 use crate::trace::{Kind, Record, Trace};
 use crate::verdict::Verdict;
+use crate::waiter::{Polled, Waiter, Wakes};
 use crate::waits::Waits;
 
 /// The number of the world's own node, which runs the test's body.
@@ -41,8 +41,7 @@ pub(crate) struct Core {
     pub(crate) effects: Effects,
     pub(crate) nodes: Vec<NodeState>,
     pub(crate) tasks: Tasks,
-    /// The slot of the task that is being polled, or was last.
-    pub(crate) polled: u32,
+    pub(crate) polled: Polled,
     pub(crate) scheduler: Scheduler,
     pub(crate) timers: Slab<TimerState>,
     pub(crate) conns: Slab<Conn>,
@@ -70,14 +69,14 @@ pub(crate) struct Core {
     /// The first thing that went wrong.
     pub(crate) failure: Option<Verdict>,
     /// To be called when the borrow is over.
-    pub(crate) wakes: Vec<Waker>,
+    pub(crate) wakes: Wakes,
     generations: u32,
 }
 
 /// A timer that somebody waits for.
 pub(crate) struct TimerState {
     pub(crate) generation: u32,
-    pub(crate) waker: Waker,
+    pub(crate) waiter: Waiter,
 }
 
 impl Core {
@@ -90,7 +89,7 @@ impl Core {
             effects: Effects::default(),
             nodes: Vec::new(),
             tasks: Tasks::default(),
-            polled: u32::MAX,
+            polled: Polled::default(),
             scheduler,
             timers: Slab::new(),
             conns: Slab::new(),
@@ -113,7 +112,7 @@ impl Core {
             no_progress_ns: None,
             closed: false,
             failure: None,
-            wakes: Vec::new(),
+            wakes: Wakes::default(),
             draws,
             generations: 0,
         }
@@ -189,7 +188,7 @@ impl Core {
         match due {
             Due::Timer { id, .. } => {
                 let timer = self.timers.remove(id as usize);
-                self.wakes.push(timer.waker);
+                self.wakes.extend([timer.waiter]);
             }
             Due::Arrive { flow } => self.on_arrive(flow),
             Due::Retry { flow } => self.on_retry(flow),

@@ -12,7 +12,7 @@
 //! is left to do, one tokio sleep is armed for our next event, and tokio's auto-advance moves to
 //! that or to an earlier timer of somebody else.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ use crate::schedule::Entry;
 use crate::tasks::Task;
 use crate::trace::Kind;
 use crate::verdict::Verdict;
+use crate::waiter::Waiter;
 use crate::watch::Watch;
 
 /// Outside of the engine: tokio runs somebody else's task or timer.
@@ -138,22 +139,28 @@ impl Engine {
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.borrow_mut();
         let result = f(&mut core);
-        let wakes = std::mem::take(&mut core.wakes);
-        drop(core);
-        self.wake_all(wakes);
+        self.wake_all(core);
         result
     }
 
-    fn wake_all(&self, mut wakes: Vec<Waker>) {
-        if wakes.is_empty() {
+    /// Wakes whom an operation left to be woken, when its borrow is over.
+    fn wake_all(&self, mut core: RefMut<'_, Core>) {
+        if core.wakes.0.is_empty() {
             return;
         }
+        let mut wakes = std::mem::take(&mut core.wakes.0);
+        drop(core);
         let before = self.context.replace(DRIVER);
-        wakes.drain(..).for_each(Waker::wake);
+        for waiter in wakes.drain(..) {
+            match waiter {
+                Waiter::Task { slot, generation } => self.woken.borrow_mut().push((slot, generation)),
+                Waiter::Other(waker) => waker.wake(),
+            }
+        }
         self.context.set(before);
         let mut core = self.core.borrow_mut();
-        if core.wakes.is_empty() {
-            core.wakes = wakes; // keep the allocation
+        if core.wakes.0.is_empty() {
+            core.wakes.0 = wakes; // keep the allocation
         }
     }
 
@@ -277,8 +284,7 @@ impl Engine {
     }
 
     /// Polls one task.
-    fn poll_task(&self, entry: Entry, budgets: &mut Budgets) {
-        let mut core = self.core.borrow_mut();
+    fn poll_task(&self, mut core: RefMut<'_, Core>, entry: Entry, budgets: &mut Budgets) {
         let core_ref = &mut *core;
         let Some(task) = core_ref.tasks.get(entry.slot, entry.generation) else { return };
         let (node, number) = (task.node, task.header().number());
@@ -291,11 +297,11 @@ impl Engine {
         }
         task.queued = false;
         let Some(mut future) = task.future.take() else { return };
-        let headed = Arc::clone(&task.headed);
+        let headed = Rc::clone(&task.headed);
         let header = headed.header();
         // It is put back with the future.
         let waker = std::mem::replace(&mut task.waker, Waker::noop().clone());
-        core_ref.polled = entry.slot;
+        core_ref.poll_begins(entry.slot, entry.generation, &waker);
         core_ref.fetch_reader();
         core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
             header.label().to_string()
@@ -315,6 +321,7 @@ impl Engine {
         self.context.set(DRIVER);
 
         let mut core = self.core.borrow_mut();
+        core.poll_ended();
         let (preempted, poll) = polled.unwrap_or((false, Poll::Ready(())));
         if preempted {
             core.effects.add(Effect::Preempt);
@@ -347,7 +354,7 @@ impl Engine {
         let is_main = task.as_ref().is_some_and(|task| task.is_main);
         let task = Task {
             future: Some(future),
-            ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&headed), waker.clone()))
+            ..task.unwrap_or_else(|| Task::gone(node, Rc::clone(&headed), waker.clone()))
         };
         self.drop_task(entry.slot, task);
         self.context.set(DRIVER);
@@ -392,23 +399,6 @@ impl Engine {
         first
     }
 
-    fn drain_woken(&self) {
-        let woken = std::mem::take(&mut *self.woken.borrow_mut());
-        if woken.is_empty() {
-            return;
-        }
-        let mut core = self.core.borrow_mut();
-        for (slot, generation) in &woken {
-            core.make_ready(*slot, *generation);
-        }
-        drop(core);
-        let mut spare = self.woken.borrow_mut();
-        if spare.is_empty() {
-            *spare = woken;
-            spare.clear();
-        }
-    }
-
     /// Makes wakes from outside events of ours, at tokio's time.
     ///
     /// tokio also sends back the wakes of polls whose budget was cut, at once and without its clock
@@ -427,11 +417,14 @@ impl Engine {
 
     /// One tick: true if something was done.
     pub(crate) fn step(&self, budgets: &mut Budgets) -> bool {
-        self.drain_woken();
-        if self.with(Core::do_due) {
+        let mut core = self.core.borrow_mut();
+        for (slot, generation) in self.woken.borrow_mut().drain(..) {
+            core.make_ready(slot, generation);
+        }
+        if core.do_due() {
+            self.wake_all(core);
             return true;
         }
-        let mut core = self.core.borrow_mut();
         let Some((entry, early)) = core.scheduler.pop() else { return false };
         if early {
             core.effects.add(Effect::Reorder);
@@ -442,8 +435,7 @@ impl Engine {
             core.fail(Verdict::Livelock(format!("the body had not ended after {polls} polls; alive: {waiting}")));
             return true;
         }
-        drop(core);
-        self.poll_task(entry, budgets);
+        self.poll_task(core, entry, budgets);
         true
     }
 }

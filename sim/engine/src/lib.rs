@@ -52,6 +52,7 @@ mod tally;
 mod tasks;
 mod trace;
 mod verdict;
+mod waiter;
 mod waits;
 mod watch;
 mod worker;

@@ -119,7 +119,7 @@ impl Profile {
             preempt_max: 0.2,
             latency_varies: true,
             latency_ns: None,
-            bandwidth_min: 0,
+            bandwidth_min: 256 << 10,
             datagrams: Datagrams {
                 loss_max: 0.1,
                 duplicate_max: 0.1,
@@ -138,10 +138,10 @@ impl Profile {
                 one_way_every_ns: 5_000 * MS,
                 reset_every_ns: 300 * MS,
                 emfile_every_ns: 3_000 * MS,
-                clog_every_ns: 0,
-                swizzle_every_ns: 0,
-                half_open_every_ns: 0,
-                lookup_every_ns: 0,
+                clog_every_ns: 5_000 * MS,
+                swizzle_every_ns: 8_000 * MS,
+                half_open_every_ns: 3_000 * MS,
+                lookup_every_ns: 6_000 * MS,
                 hold_ns: (50 * MS, 2_000 * MS),
             },
         }

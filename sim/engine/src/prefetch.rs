@@ -9,6 +9,8 @@
 
 use crate::core::Core;
 use crate::heap::{Due, FlowId};
+use crate::tasks::Task;
+use crate::waiter::Waiter;
 
 /// Connections that a cache holds: below this there is nothing to gain.
 const SMALL: usize = 200;
@@ -41,6 +43,14 @@ impl Core {
         }
     }
 
+    #[inline]
+    fn waiting(&self, waiter: Option<&Waiter>) -> Option<&Task> {
+        match waiter {
+            Some(Waiter::Task { slot, .. }) => self.tasks.peek(*slot),
+            _ => None,
+        }
+    }
+
     /// First step, while an event is handled: the connection of the next one.
     #[inline]
     pub(crate) fn fetch_connection(&self) {
@@ -57,18 +67,10 @@ impl Core {
         if let Some(flow) = self.next_flow()
             && let Some(conn) = self.conns.get(flow.conn.index as usize)
         {
-            let (reader, slot) = conn.reader(1 - flow.from);
-            if let Some(task) = self.tasks.peek(slot) {
+            if let Some(task) = self.waiting(conn.reader(1 - flow.from)) {
                 fetch(task);
             }
-            if let Some(waker) = reader {
-                // SAFETY: as in `fetch`; the data of our wakers is alive as long as they are.
-                #[cfg(target_arch = "x86_64")]
-                unsafe {
-                    std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(waker.data().cast());
-                }
-            }
-            conn.in_flight(flow.from).for_each(|bytes| fetch(bytes));
+            conn.fetch_in_flight(flow.from, fetch::<[u8]>);
         }
     }
 
@@ -77,7 +79,7 @@ impl Core {
     pub(crate) fn fetch_task(&self) {
         if let Some(flow) = self.next_flow()
             && let Some(conn) = self.conns.get(flow.conn.index as usize)
-            && let Some(task) = self.tasks.peek(conn.reader(1 - flow.from).1)
+            && let Some(task) = self.waiting(conn.reader(1 - flow.from))
         {
             fetch(task.header());
             if let Some(future) = &task.future {

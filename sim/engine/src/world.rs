@@ -342,15 +342,16 @@ impl sim::Timer for Timer {
         let deadline = self.deadline;
         let entry = self.entry;
         self.entry = with_core(|core| {
+            let waiter = core.waiter(cx.waker());
             let known = entry.and_then(|(id, generation)| {
                 core.timers.get_mut(id as usize).filter(|timer| timer.generation == generation)
             });
             if let Some(timer) = known {
-                timer.waker.clone_from(cx.waker());
+                timer.waiter = waiter;
                 return entry;
             }
             let generation = core.next_generation();
-            let id = core.timers.insert(TimerState { generation, waker: cx.waker().clone() }) as u32;
+            let id = core.timers.insert(TimerState { generation, waiter }) as u32;
             core.heap.push(deadline, Due::Timer { id, generation });
             Some((id, generation))
         })

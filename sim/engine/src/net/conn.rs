@@ -11,6 +11,7 @@ use crate::draws::Stream;
 use crate::effects::Effect;
 use crate::heap::{ConnId, Due, FlowId};
 use crate::trace::{Kind, digest};
+use crate::waiter::Waiter;
 
 /// Bytes that may be under way or unread in one direction, as a small kernel buffer has it.
 const WINDOW: usize = 64 * 1024;
@@ -41,10 +42,8 @@ pub(crate) struct End {
     forgotten: bool,
     /// The error that the next call returns.
     error: Option<ErrorKind>,
-    reader: Option<Waker>,
-    /// The task that waits, as far as is known: only for `prefetch`.
-    reader_slot: u32,
-    writer: Option<Waker>,
+    reader: Option<Waiter>,
+    writer: Option<Waiter>,
     read_shut: bool,
     write_shut: bool,
     pub(crate) nodelay: bool,
@@ -96,7 +95,6 @@ impl End {
             forgotten: false,
             error: None,
             reader: None,
-            reader_slot: u32::MAX,
             writer: None,
             read_shut: false,
             write_shut: false,
@@ -112,15 +110,14 @@ impl Conn {
     }
 
     /// Who waits to read at an end.
-    pub(crate) fn reader(&self, end: u8) -> (Option<&Waker>, u32) {
-        let end = &self.ends[end as usize];
-        (end.reader.as_ref(), end.reader_slot)
+    pub(crate) fn reader(&self, end: u8) -> Option<&Waiter> {
+        self.ends[end as usize].reader.as_ref()
     }
 
-    /// The first bytes of a flow, and its segments: only for `prefetch`.
-    pub(crate) fn in_flight(&self, from: u8) -> impl Iterator<Item = &[u8]> {
-        let flow = &self.flows[from as usize];
-        std::iter::once(flow.bytes.as_slices().0)
+    /// What a flow has in flight, bytes and segments, and what it holds of the other direction: only for
+    /// `prefetch`.
+    pub(crate) fn fetch_in_flight(&self, from: u8, fetch: impl Fn(&[u8])) {
+        fetch(self.flows[from as usize].bytes.as_slices().0);
     }
 
     fn is_local(&self) -> bool {
@@ -150,7 +147,8 @@ impl Core {
         }
         let room = WINDOW - conn.flows[end as usize].used;
         if room == 0 {
-            me.writer = Some(waker.clone());
+            let waiter = self.waiter(waker);
+            self.conn(id).expect("checked above").ends[end as usize].writer = Some(waiter);
             self.arm_window(FlowId { conn: id, from: end });
             return Poll::Pending;
         }
@@ -207,15 +205,14 @@ impl Core {
 
     /// Ready once a read would not wait: there are bytes, an error or the end.
     pub(crate) fn readable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
-        let polled = self.polled;
         let Some(conn) = self.conn(id) else { return Poll::Ready(()) };
         let flow = &conn.flows[1 - end as usize];
         let me = &mut conn.ends[end as usize];
         if flow.arrived > 0 || flow.fin_arrived || me.error.is_some() || me.read_shut || me.gone {
             return Poll::Ready(());
         }
-        me.reader = Some(waker.clone());
-        me.reader_slot = polled;
+        let waiter = self.waiter(waker);
+        self.conn(id).expect("checked above").ends[end as usize].reader = Some(waiter);
         Poll::Pending
     }
 
@@ -226,7 +223,8 @@ impl Core {
         if me.gone || me.write_shut || me.error.is_some() || conn.flows[end as usize].used < WINDOW {
             return Poll::Ready(());
         }
-        me.writer = Some(waker.clone());
+        let waiter = self.waiter(waker);
+        self.conn(id).expect("checked above").ends[end as usize].writer = Some(waiter);
         self.arm_window(FlowId { conn: id, from: end });
         Poll::Pending
     }
