@@ -180,7 +180,8 @@ impl Core {
 
     /// Does the next thing that is due now, if any.
     pub(crate) fn do_due(&mut self) -> bool {
-        if self.next_due().is_none_or(|at| at > self.now) {
+        // First without a look at what it is, which lies anywhere in memory.
+        if self.heap.peek().is_none_or(|(at, _)| at > self.now) || self.next_due().is_none_or(|at| at > self.now) {
             return false;
         }
         let Some((_, due)) = self.heap.pop() else { return false };

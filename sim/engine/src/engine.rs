@@ -20,6 +20,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use simurgh_runtime::{Headed, Header};
+use tokio::runtime::RuntimeMetrics;
 
 use crate::budgets::Budgets;
 use crate::core::{Core, WORLD, current};
@@ -391,8 +392,8 @@ impl Engine {
 
     /// Whether tasks that others gave to tokio must have a turn before time moves; the park hook
     /// tells when they have had it.
-    pub(crate) fn foreign_tasks_go_first(&self) -> bool {
-        let first = tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 && !self.foreign_idle.get();
+    pub(crate) fn foreign_tasks_go_first(&self, tokio: &RuntimeMetrics) -> bool {
+        let first = tokio.num_alive_tasks() > 0 && !self.foreign_idle.get();
         if first {
             self.foreign_asked.set(true);
         }
