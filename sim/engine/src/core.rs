@@ -185,7 +185,7 @@ impl Core {
             return false;
         }
         let Some((_, due)) = self.heap.pop() else { return false };
-        self.fetch_connection();
+        self.look_ahead();
         match due {
             Due::Timer { id, .. } => {
                 let timer = self.timers.remove(id as usize);

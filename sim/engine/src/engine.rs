@@ -303,7 +303,6 @@ impl Engine {
         // It is put back with the future.
         let waker = std::mem::replace(&mut task.waker, Waker::noop().clone());
         core_ref.poll_begins(entry.slot, entry.generation, &waker);
-        core_ref.fetch_reader();
         core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
             header.label().to_string()
         });

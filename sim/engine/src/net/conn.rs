@@ -114,10 +114,12 @@ impl Conn {
         self.ends[end as usize].reader.as_ref()
     }
 
-    /// What a flow has in flight, bytes and segments, and what it holds of the other direction: only for
-    /// `prefetch`.
-    pub(crate) fn fetch_in_flight(&self, from: u8, fetch: impl Fn(&[u8])) {
-        fetch(self.flows[from as usize].bytes.as_slices().0);
+    /// Where both directions keep bytes and segments: only for `prefetch`.
+    pub(crate) fn buffers(&self, fetch: impl Fn(*const u8)) {
+        for flow in &self.flows {
+            fetch(flow.bytes.as_slices().0.as_ptr());
+            fetch(flow.segments.as_slices().0.as_ptr().cast());
+        }
     }
 
     fn is_local(&self) -> bool {
