@@ -27,11 +27,26 @@ enum Fault {
     DiskError,
     DiskSlow,
     ClockStep,
+    Clog,
+    Swizzle,
+    HalfOpen,
+    Lookup,
 }
 
 impl Fault {
-    const ALL: [Fault; 7] =
-        [Fault::Crash, Fault::Power, Fault::Pause, Fault::Partition, Fault::OneWay, Fault::Reset, Fault::Emfile];
+    const ALL: [Fault; 11] = [
+        Fault::Crash,
+        Fault::Power,
+        Fault::Pause,
+        Fault::Partition,
+        Fault::OneWay,
+        Fault::Reset,
+        Fault::Emfile,
+        Fault::Clog,
+        Fault::Swizzle,
+        Fault::HalfOpen,
+        Fault::Lookup,
+    ];
 
     /// Those of disks: for nodes that use them.
     const OF_DISKS: [Fault; 4] = [Fault::CrashPoint, Fault::DiskFull, Fault::DiskError, Fault::DiskSlow];
@@ -52,6 +67,10 @@ impl Fault {
             Fault::DiskError => faults.disk_error_every_ns,
             Fault::DiskSlow => faults.disk_slow_every_ns,
             Fault::ClockStep => faults.clock_step_every_ns,
+            Fault::Clog => faults.clog_every_ns,
+            Fault::Swizzle => faults.swizzle_every_ns,
+            Fault::HalfOpen => faults.half_open_every_ns,
+            Fault::Lookup => faults.lookup_every_ns,
         }
     }
 }
@@ -96,6 +115,9 @@ impl Sim {
         for node in nodes {
             self.limit_handles(node, None);
             this(|core| core.mend_disk(node.index));
+            if this(|core| core.nodes[node.index as usize].lookups_fail) {
+                self.fail_lookups(node, false);
+            }
             if this(|core| core.nodes[node.index as usize].paused.is_some()) {
                 this(|core| core.resume(node.index));
             }
@@ -181,6 +203,25 @@ async fn strike(sim: Sim, fault: Fault, every_ns: u64, mut stream: Stream, nodes
                 sim.set_disk(&node, DiskFaults { latency, ..own });
                 runtime::sleep(hold).await;
                 sim.set_disk(&node, own);
+            }
+            Fault::Clog => {
+                let (one, other) = split(&nodes, &others, &node, coin);
+                let (from, to) = if coin & 1 == 0 { (one, other) } else { (other, one) };
+                sim.clog(&from, &to);
+                runtime::sleep(hold).await;
+                sim.unclog(&from, &to);
+            }
+            Fault::Swizzle => {
+                let all: Vec<Node> = nodes.iter().chain(&others).cloned().collect();
+                sim.swizzle(&all, hold).await;
+            }
+            Fault::HalfOpen => {
+                sim.forget_one(&node);
+            }
+            Fault::Lookup => {
+                sim.fail_lookups(&node, true);
+                runtime::sleep(hold).await;
+                sim.fail_lookups(&node, false);
             }
         }
     }

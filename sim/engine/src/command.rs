@@ -203,7 +203,7 @@ impl Totals {
     fn effects_text(&self) -> String {
         let mut text = String::from("effects:\n");
         for (effect, name, what) in Effect::ALL {
-            let _ = writeln!(text, "  {name:<20} {:>12}  {what}", self.effects.of(effect));
+            let _ = writeln!(text, "  {name:<20} {:>12}  {what}", self.effects.of(*effect));
         }
         text
     }

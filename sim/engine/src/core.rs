@@ -5,7 +5,6 @@
 //! borrow is over.
 
 use std::collections::BTreeMap;
-use std::task::Waker;
 
 use simurgh_runtime::Header;
 use slab::Slab;
@@ -14,9 +13,11 @@ use crate::children::Children;
 use crate::draws::{Draws, Stream};
 use crate::effects::Effects;
 use crate::heap::{Due, Heap};
+use crate::net::clog::Clogs;
 use crate::net::conn::Conn;
-use crate::net::link::Cuts;
+use crate::net::link::{Cuts, Links};
 use crate::net::listen::{Attempt, Listening};
+use crate::net::udp::{Datagram, UdpState};
 use crate::node::{Kill, NodeState};
 use crate::physics::Physics;
 use crate::schedule::Scheduler;
@@ -24,6 +25,7 @@ use crate::tally::Tally;
 use crate::tasks::Tasks;
 use crate::trace::{Kind, Record, Trace};
 use crate::verdict::Verdict;
+use crate::waiter::{Polled, Waiter, Wakes};
 use crate::waits::Waits;
 
 /// The number of the world's own node, which runs the test's body.
@@ -40,6 +42,7 @@ pub(crate) struct Core {
     pub(crate) effects: Effects,
     pub(crate) nodes: Vec<NodeState>,
     pub(crate) tasks: Tasks,
+    pub(crate) polled: Polled,
     pub(crate) scheduler: Scheduler,
     pub(crate) timers: Slab<TimerState>,
     pub(crate) conns: Slab<Conn>,
@@ -47,6 +50,13 @@ pub(crate) struct Core {
     pub(crate) ports: BTreeMap<(u32, u16), u32>,
     pub(crate) attempts: Slab<Attempt>,
     pub(crate) cuts: Cuts,
+    pub(crate) clogs: Clogs,
+    pub(crate) links: Links,
+    pub(crate) udp: Slab<UdpState>,
+    pub(crate) udp_ports: BTreeMap<(u32, u16), u32>,
+    pub(crate) datagrams: Slab<Datagram>,
+    /// Swizzles so far.
+    pub(crate) swizzles: u64,
     pub(crate) waits: Waits,
     pub(crate) children: Children,
     pub(crate) probes: BTreeMap<&'static str, u64>,
@@ -63,14 +73,14 @@ pub(crate) struct Core {
     /// Nodes whose processes ended inside the poll that runs, and how.
     pub(crate) dying: Vec<(u32, Kill)>,
     /// To be called when the borrow is over.
-    pub(crate) wakes: Vec<Waker>,
+    pub(crate) wakes: Wakes,
     generations: u32,
 }
 
 /// A timer that somebody waits for.
 pub(crate) struct TimerState {
     pub(crate) generation: u32,
-    pub(crate) waker: Waker,
+    pub(crate) waiter: Waiter,
 }
 
 impl Core {
@@ -83,6 +93,7 @@ impl Core {
             effects: Effects::default(),
             nodes: Vec::new(),
             tasks: Tasks::default(),
+            polled: Polled::default(),
             scheduler,
             timers: Slab::new(),
             conns: Slab::new(),
@@ -90,6 +101,12 @@ impl Core {
             ports: BTreeMap::new(),
             attempts: Slab::new(),
             cuts: Cuts::default(),
+            clogs: Clogs::default(),
+            links: Links::default(),
+            udp: Slab::new(),
+            udp_ports: BTreeMap::new(),
+            datagrams: Slab::new(),
+            swizzles: 0,
             waits: Waits::default(),
             children: Children::default(),
             probes: BTreeMap::new(),
@@ -101,7 +118,7 @@ impl Core {
             closed: false,
             failure: None,
             dying: Vec::new(),
-            wakes: Vec::new(),
+            wakes: Wakes::default(),
             draws,
             generations: 0,
         }
@@ -135,7 +152,7 @@ impl Core {
     }
 
     /// Whether an entry of the heap still means something.
-    fn is_live(&self, due: Due) -> bool {
+    fn is_live(&self, at: u64, due: Due) -> bool {
         match due {
             Due::Timer { id, generation } => {
                 self.timers.get(id as usize).is_some_and(|timer| timer.generation == generation)
@@ -149,15 +166,17 @@ impl Core {
             Due::Syn { attempt, generation } | Due::SynAck { attempt, generation } => {
                 self.attempts.get(attempt as usize).is_some_and(|attempt| attempt.generation == generation)
             }
+            Due::ConnectTimeout { attempt, generation } => self.still_asking(attempt, generation),
+            Due::GiveUp { flow } => self.still_blocked(flow, at),
             Due::Resume { node, generation } => self.nodes[node as usize].paused == Some(generation),
-            Due::Wake { .. } => true,
+            Due::Datagram { .. } | Due::Wake { .. } => true,
         }
     }
 
     /// When the next thing is due. Entries that mean nothing any more are dropped: they move no clock.
     pub(crate) fn next_due(&mut self) -> Option<u64> {
         while let Some((at, due)) = self.heap.peek() {
-            if self.is_live(due) {
+            if self.is_live(at, due) {
                 return Some(at);
             }
             self.heap.pop();
@@ -167,14 +186,16 @@ impl Core {
 
     /// Does the next thing that is due now, if any.
     pub(crate) fn do_due(&mut self) -> bool {
-        if self.next_due().is_none_or(|at| at > self.now) {
+        // First without a look at what it is, which lies anywhere in memory.
+        if self.heap.peek().is_none_or(|(at, _)| at > self.now) || self.next_due().is_none_or(|at| at > self.now) {
             return false;
         }
         let Some((_, due)) = self.heap.pop() else { return false };
+        self.look_ahead();
         match due {
             Due::Timer { id, .. } => {
                 let timer = self.timers.remove(id as usize);
-                self.wakes.push(timer.waker);
+                self.wakes.extend([timer.waiter]);
             }
             Due::Arrive { flow } => self.on_arrive(flow),
             Due::Retry { flow } => self.on_retry(flow),
@@ -182,6 +203,9 @@ impl Core {
             Due::Reset { conn, end } => self.on_reset(conn, end),
             Due::Syn { attempt, generation } => self.on_syn(attempt, generation),
             Due::SynAck { attempt, generation } => self.on_syn_ack(attempt, generation),
+            Due::ConnectTimeout { attempt, generation } => self.on_connect_timeout(attempt, generation),
+            Due::GiveUp { flow } => self.give_up_sending(flow),
+            Due::Datagram { index } => self.on_datagram(index),
             Due::Resume { node, .. } => self.resume(node),
             Due::Wake { slot, generation } => self.make_ready(slot, generation),
         }

@@ -3,8 +3,7 @@
 //! A draw is keyed by what it is for and whom it concerns, and numbered within that key. Dropping
 //! one fault or one client therefore shifts no other draw, which is what makes a failure shrinkable.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use crate::chacha::ChaCha8;
 
 /// What a draw is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +40,7 @@ pub struct Draws {
 /// The draws for one purpose and entity, in order.
 #[derive(Debug, Clone)]
 pub struct Stream {
-    rng: ChaCha8Rng,
+    rng: ChaCha8,
     count: u64,
 }
 
@@ -53,12 +52,7 @@ impl Draws {
 
     /// The stream for `purpose` and `entity`, from its beginning.
     pub fn stream(&self, purpose: Purpose, entity: u64) -> Stream {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&self.seed.to_le_bytes());
-        key[8..16].copy_from_slice(&entity.to_le_bytes());
-        key[16] = purpose as u8;
-        key[24..].copy_from_slice(b"simurgh1");
-        Stream { rng: ChaCha8Rng::from_seed(key), count: 0 }
+        Stream { rng: ChaCha8::new(self.seed, purpose as u8, entity), count: 0 }
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Drive {
     /// tokio's clock when it was last looked at.
     last_tokio_now: u64,
     budgets: Option<Budgets>,
+    /// Of the tokio runtime that runs this.
+    metrics: tokio::runtime::RuntimeMetrics,
 }
 
 impl Drive {
@@ -39,6 +41,7 @@ impl Drive {
             armed: None,
             last_tokio_now: 0,
             budgets: None,
+            metrics: tokio::runtime::Handle::current().metrics(),
         }
     }
 
@@ -60,7 +63,7 @@ impl Drive {
             if engine.step(&mut budgets) {
                 continue;
             }
-            if engine.foreign_tasks_go_first() {
+            if engine.foreign_tasks_go_first(&self.metrics) {
                 break Poll::Pending;
             }
             let due = engine.core.borrow_mut().next_due();

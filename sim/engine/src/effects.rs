@@ -32,11 +32,28 @@ pub enum Effect {
     DiskLie,
     ClockOff,
     ClockStep,
+    Clog,
+    Swizzle,
+    HalfOpen,
+    SlowPair,
+    Bandwidth,
+    QueueFull,
+    ConnectTimeout,
+    GiveUp,
+    UdpLoss,
+    UdpDuplicate,
+    UdpReorder,
+    UdpCorrupt,
+    UdpMtu,
+    UdpOverflow,
+    UdpRefused,
+    LookupFailed,
+    LookupSlow,
 }
 
 impl Effect {
     /// Every kind: itself, its name, and what one count of it means.
-    pub const ALL: [(Effect, &'static str, &'static str); 27] = [
+    pub const ALL: &[(Effect, &'static str, &'static str)] = &[
         (Effect::Crash, "kill.crash", "connections reset by a process that died"),
         (Effect::Power, "kill.power", "connections that fell silent with their machine"),
         (Effect::Pause, "pause", "polls that waited for a stopped process"),
@@ -64,13 +81,36 @@ impl Effect {
         (Effect::DiskLie, "disk.lie", "syncs that said yes and did nothing"),
         (Effect::ClockOff, "clock.off", "looks at a wall clock that was off by 1 ms or more"),
         (Effect::ClockStep, "clock.step", "looks at a wall clock that had been set"),
+        (Effect::Clog, "clog", "segments, requests and datagrams held back by a clogged way"),
+        (Effect::Swizzle, "swizzle", "the same, by a way that was clogged in a swizzle"),
+        (Effect::HalfOpen, "half_open", "connections that one side lost without the other being told"),
+        (Effect::SlowPair, "slow_pair", "connections and datagrams between nodes that are far apart"),
+        (Effect::Bandwidth, "bandwidth", "segments and datagrams that waited behind others for a narrow link"),
+        (Effect::QueueFull, "bandwidth.drop", "segments and datagrams for which a narrow link's queue had no room"),
+        (Effect::ConnectTimeout, "connect.timeout", "connection requests that nobody answered in time"),
+        (Effect::GiveUp, "give_up", "connections that ended because nobody acknowledged for too long"),
+        (Effect::UdpLoss, "udp.loss", "datagrams lost"),
+        (Effect::UdpDuplicate, "udp.duplicate", "datagrams that arrived twice"),
+        (Effect::UdpReorder, "udp.reorder", "datagrams that arrived after one that was sent later"),
+        (Effect::UdpCorrupt, "udp.corrupt", "datagrams in which one bit was turned over"),
+        (Effect::UdpMtu, "udp.mtu", "datagrams too long for a way that passes no fragments"),
+        (Effect::UdpOverflow, "udp.overflow", "datagrams for which a full queue had no room"),
+        (Effect::UdpRefused, "udp.refused", "sends that met a port that nobody had open, and were told"),
+        (Effect::LookupFailed, "lookup.failed", "host look-ups that the resolver could not answer"),
+        (Effect::LookupSlow, "lookup.slow", "host look-ups that took the resolver another try"),
     ];
 }
 
 /// How often each effect was seen.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effects {
     counts: [u64; Effect::ALL.len()],
+}
+
+impl Default for Effects {
+    fn default() -> Self {
+        Self { counts: [0; Effect::ALL.len()] }
+    }
 }
 
 impl Effects {
@@ -116,7 +156,7 @@ mod tests {
     #[test]
     fn all_kinds_stand_at_their_place_and_survive_the_wire() {
         let mut effects = Effects::default();
-        for (index, (effect, name, _)) in Effect::ALL.into_iter().enumerate() {
+        for (index, &(effect, name, _)) in Effect::ALL.iter().enumerate() {
             assert_eq!(effect as usize, index, "{name}");
             (0..=index).for_each(|_| effects.add(effect));
         }

@@ -12,7 +12,7 @@
 //! is left to do, one tokio sleep is armed for our next event, and tokio's auto-advance moves to
 //! that or to an earlier timer of somebody else.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use simurgh_runtime::{Headed, Header};
+use tokio::runtime::RuntimeMetrics;
 
 use crate::budgets::Budgets;
 use crate::core::{Core, WORLD, current};
@@ -31,6 +32,7 @@ use crate::schedule::Entry;
 use crate::tasks::Task;
 use crate::trace::Kind;
 use crate::verdict::Verdict;
+use crate::waiter::Waiter;
 use crate::watch::Watch;
 
 /// Outside of the engine: tokio runs somebody else's task or timer.
@@ -138,22 +140,28 @@ impl Engine {
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.borrow_mut();
         let result = f(&mut core);
-        let wakes = std::mem::take(&mut core.wakes);
-        drop(core);
-        self.wake_all(wakes);
+        self.wake_all(core);
         result
     }
 
-    fn wake_all(&self, mut wakes: Vec<Waker>) {
-        if wakes.is_empty() {
+    /// Wakes whom an operation left to be woken, when its borrow is over.
+    fn wake_all(&self, mut core: RefMut<'_, Core>) {
+        if core.wakes.0.is_empty() {
             return;
         }
+        let mut wakes = std::mem::take(&mut core.wakes.0);
+        drop(core);
         let before = self.context.replace(DRIVER);
-        wakes.drain(..).for_each(Waker::wake);
+        for waiter in wakes.drain(..) {
+            match waiter {
+                Waiter::Task { slot, generation } => self.woken.borrow_mut().push((slot, generation)),
+                Waiter::Other(waker) => waker.wake(),
+            }
+        }
         self.context.set(before);
         let mut core = self.core.borrow_mut();
-        if core.wakes.is_empty() {
-            core.wakes = wakes; // keep the allocation
+        if core.wakes.0.is_empty() {
+            core.wakes.0 = wakes; // keep the allocation
         }
     }
 
@@ -288,8 +296,7 @@ impl Engine {
     }
 
     /// Polls one task.
-    fn poll_task(&self, entry: Entry, budgets: &mut Budgets) {
-        let mut core = self.core.borrow_mut();
+    fn poll_task(&self, mut core: RefMut<'_, Core>, entry: Entry, budgets: &mut Budgets) {
         let core_ref = &mut *core;
         let Some(task) = core_ref.tasks.get(entry.slot, entry.generation) else { return };
         let (node, number) = (task.node, task.header().number());
@@ -302,9 +309,11 @@ impl Engine {
         }
         task.queued = false;
         let Some(mut future) = task.future.take() else { return };
-        let headed = Arc::clone(&task.headed);
+        let headed = Rc::clone(&task.headed);
         let header = headed.header();
-        let waker = task.waker.clone();
+        // It is put back with the future.
+        let waker = std::mem::replace(&mut task.waker, Waker::noop().clone());
+        core_ref.poll_begins(entry.slot, entry.generation, &waker);
         core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
             header.label().to_string()
         });
@@ -323,6 +332,7 @@ impl Engine {
         self.context.set(DRIVER);
 
         let mut core = self.core.borrow_mut();
+        core.poll_ended();
         let (preempted, poll) = polled.unwrap_or((false, Poll::Ready(())));
         if preempted {
             core.effects.add(Effect::Preempt);
@@ -345,6 +355,8 @@ impl Engine {
             Some(task) => {
                 task.priority = demotion.unwrap_or(task.priority);
                 task.future = Some(future);
+                task.waker = waker;
+                core.fetch_task();
                 return;
             }
         };
@@ -353,7 +365,7 @@ impl Engine {
         let is_main = task.as_ref().is_some_and(|task| task.is_main);
         let task = Task {
             future: Some(future),
-            ..task.unwrap_or_else(|| Task::gone(node, Arc::clone(&headed), waker.clone()))
+            ..task.unwrap_or_else(|| Task::gone(node, Rc::clone(&headed), waker.clone()))
         };
         self.drop_task(entry.slot, task);
         self.context.set(DRIVER);
@@ -390,29 +402,12 @@ impl Engine {
 
     /// Whether tasks that others gave to tokio must have a turn before time moves; the park hook
     /// tells when they have had it.
-    pub(crate) fn foreign_tasks_go_first(&self) -> bool {
-        let first = tokio::runtime::Handle::current().metrics().num_alive_tasks() > 0 && !self.foreign_idle.get();
+    pub(crate) fn foreign_tasks_go_first(&self, tokio: &RuntimeMetrics) -> bool {
+        let first = tokio.num_alive_tasks() > 0 && !self.foreign_idle.get();
         if first {
             self.foreign_asked.set(true);
         }
         first
-    }
-
-    fn drain_woken(&self) {
-        let woken = std::mem::take(&mut *self.woken.borrow_mut());
-        if woken.is_empty() {
-            return;
-        }
-        let mut core = self.core.borrow_mut();
-        for (slot, generation) in &woken {
-            core.make_ready(*slot, *generation);
-        }
-        drop(core);
-        let mut spare = self.woken.borrow_mut();
-        if spare.is_empty() {
-            *spare = woken;
-            spare.clear();
-        }
     }
 
     /// Makes wakes from outside events of ours, at tokio's time.
@@ -433,16 +428,19 @@ impl Engine {
 
     /// One tick: true if something was done.
     pub(crate) fn step(&self, budgets: &mut Budgets) -> bool {
-        self.drain_woken();
-        let dying = self.core.borrow_mut().dying.pop();
-        if let Some((node, kill)) = dying {
+        let mut core = self.core.borrow_mut();
+        for (slot, generation) in self.woken.borrow_mut().drain(..) {
+            core.make_ready(slot, generation);
+        }
+        if let Some((node, kill)) = core.dying.pop() {
+            drop(core);
             self.bury(node, &Exit::Killed, Some(kill));
             return true;
         }
-        if self.with(Core::do_due) {
+        if core.do_due() {
+            self.wake_all(core);
             return true;
         }
-        let mut core = self.core.borrow_mut();
         let Some((entry, early)) = core.scheduler.pop() else { return false };
         if early {
             core.effects.add(Effect::Reorder);
@@ -453,8 +451,7 @@ impl Engine {
             core.fail(Verdict::Livelock(format!("the body had not ended after {polls} polls; alive: {waiting}")));
             return true;
         }
-        drop(core);
-        self.poll_task(entry, budgets);
+        self.poll_task(core, entry, budgets);
         true
     }
 }

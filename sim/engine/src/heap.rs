@@ -1,6 +1,6 @@
 //! What is due when: the event heap that decides virtual time.
 
-use std::cmp::Reverse;
+use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 /// Something that will happen at a moment.
@@ -20,6 +20,12 @@ pub(crate) enum Due {
     Syn { attempt: u32, generation: u32 },
     /// Its answer reaches the one who asked.
     SynAck { attempt: u32, generation: u32 },
+    /// A connection request has been repeated for long enough.
+    ConnectTimeout { attempt: u32, generation: u32 },
+    /// A sender has tried for long enough what is held back, if it still is.
+    GiveUp { flow: FlowId },
+    /// A datagram arrives.
+    Datagram { index: u32 },
     /// A paused node goes on.
     Resume { node: u32, generation: u32 },
     /// A wake from outside the simulation, made part of it.
@@ -43,25 +49,71 @@ pub(crate) struct FlowId {
 /// All that is due, earliest first; what is due at the same moment goes in the order it was added.
 #[derive(Debug, Default)]
 pub(crate) struct Heap {
-    entries: BinaryHeap<Reverse<(u64, u64, Due)>>,
+    entries: BinaryHeap<Placed<Due>>,
     sequence: u64,
+}
+
+/// Something with its place in a queue: the greatest is the one with the lowest place, and of equal places
+/// that which was added first. What it is does not count, so a comparison is one of two numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<T> {
+    pub(crate) place: u64,
+    pub(crate) sequence: u64,
+    pub(crate) what: T,
+}
+
+impl<T> Placed<T> {
+    #[inline]
+    fn key(&self) -> u128 {
+        u128::from(self.place) << 64 | u128::from(self.sequence)
+    }
+}
+
+impl<T> PartialEq for Placed<T> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<T> Eq for Placed<T> {}
+
+impl<T> PartialOrd for Placed<T> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Placed<T> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
 }
 
 impl Heap {
     /// Adds an entry.
     pub(crate) fn push(&mut self, at: u64, due: Due) {
         self.sequence += 1;
-        self.entries.push(Reverse((at, self.sequence, due)));
+        self.entries.push(Placed { place: at, sequence: self.sequence, what: due });
     }
 
     /// The earliest entry.
     pub(crate) fn peek(&self) -> Option<(u64, Due)> {
-        self.entries.peek().map(|Reverse((at, _, due))| (*at, *due))
+        self.entries.peek().map(|entry| (entry.place, entry.what))
+    }
+
+    /// The one after the earliest, as far as can be told at a glance.
+    #[inline]
+    pub(crate) fn peek_second(&self) -> Option<Due> {
+        // A heap's root stands first, and the next one is among its two children.
+        self.entries.as_slice().get(1..)?.iter().take(2).max().map(|entry| entry.what)
     }
 
     /// Takes the earliest entry.
     pub(crate) fn pop(&mut self) -> Option<(u64, Due)> {
-        self.entries.pop().map(|Reverse((at, _, due))| (at, due))
+        self.entries.pop().map(|entry| (entry.place, entry.what))
     }
 }
 

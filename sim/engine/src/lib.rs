@@ -23,10 +23,11 @@
 //! watch. Runs happen in worker processes, also under plain `cargo test` ([`run_test`]); [`main`]
 //! is the command line for a registry of simulations.
 
-#![deny(unsafe_code)] // allowed in `interpose`, with the reason there
+#![deny(unsafe_code)] // allowed in `interpose` and `prefetch`, with the reason there
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // the simulator stands beside the seam: it starts processes and reads the real clock
 
 mod budgets;
+mod chacha;
 mod chaos;
 mod children;
 mod clock;
@@ -37,6 +38,7 @@ mod draws;
 mod drive;
 mod effects;
 mod engine;
+mod faults;
 mod flags;
 mod heap;
 mod interpose;
@@ -44,6 +46,7 @@ mod invariant;
 mod net;
 mod node;
 mod physics;
+mod prefetch;
 mod registry;
 mod run;
 mod runner;
@@ -53,6 +56,7 @@ mod tally;
 mod tasks;
 mod trace;
 mod verdict;
+mod waiter;
 mod waits;
 mod watch;
 mod worker;
@@ -64,7 +68,7 @@ pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Invariant, Seen};
 pub use node::{Exit, Kill};
-pub use physics::{Clocks, Disks, Faults, Profile, Strategies};
+pub use physics::{Clocks, Datagrams, Disks, Faults, Lookups, Profile, Strategies};
 pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;

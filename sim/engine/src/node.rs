@@ -20,6 +20,9 @@ use crate::physics::Clocks;
 use crate::tasks::Task;
 use crate::trace::{Kind, mix};
 
+/// The address of the first node, 10.0.0.0; the next ones follow.
+pub(crate) const FIRST_IP: u32 = 0x0A00_0000;
+
 /// Makes the future of a node's program, anew for each start.
 pub(crate) type Start = Rc<dyn Fn() -> BoxFuture>;
 
@@ -42,6 +45,11 @@ pub(crate) struct NodeState {
     pub(crate) watchers: Vec<Waker>,
     pub(crate) conns: BTreeSet<(ConnId, u8)>,
     pub(crate) listeners: BTreeSet<u32>,
+    pub(crate) udp: BTreeSet<u32>,
+    pub(crate) udp_opened: u64,
+    /// Host look-ups so far, and whether they fail.
+    pub(crate) lookups: u64,
+    pub(crate) lookups_fail: bool,
     pub(crate) connects: u64,
     /// Resets from outside that were drawn for it.
     pub(crate) resets: u64,
@@ -91,12 +99,12 @@ pub enum Kill {
 impl NodeState {
     pub(crate) fn new(core: &Core, index: u32, name: &str) -> Self {
         let entity = entity(name);
-        let [_, b, c, d] = (0x0A00_0000 + index).to_be_bytes();
+        let ip = Ipv4Addr::from(FIRST_IP + index);
         Self {
             rt: runtime::Node::new(runtime::NodeId(index), name, 0),
             entity,
             host: index,
-            ip: IpAddr::V4(Ipv4Addr::new(10, b, c, d)),
+            ip: IpAddr::V4(ip),
             start: None,
             powered: true,
             paused: None,
@@ -106,6 +114,10 @@ impl NodeState {
             watchers: Vec::new(),
             conns: BTreeSet::new(),
             listeners: BTreeSet::new(),
+            udp: BTreeSet::new(),
+            udp_opened: 0,
+            lookups: 0,
+            lookups_fail: false,
             connects: 0,
             resets: 0,
             next_port: 0,
@@ -185,6 +197,7 @@ impl Core {
             self.close_listener(index, generation);
         }
         self.close_pipes(node);
+        self.close_udp_of(node);
         let slots = self.tasks.of_node(node);
         let tasks: Vec<(u32, Task)> = slots.into_iter().map(|(slot, _)| (slot, self.tasks.remove(slot))).collect();
         for (_, task) in &tasks {

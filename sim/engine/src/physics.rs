@@ -26,6 +26,15 @@ pub struct Profile {
     pub preempt_max: f64,
     /// Whether latency varies; else every segment takes one millisecond.
     pub latency_varies: bool,
+    /// If latency varies, between what it does; else its shape is drawn, too.
+    pub latency_ns: Option<(u64, u64)>,
+    /// The narrowest link, in bytes per second; a third of all pairs of nodes draws a width from here up
+    /// to a thousand times as much. 0: no link has a limit.
+    pub bandwidth_min: u64,
+    /// What befalls datagrams.
+    pub datagrams: Datagrams,
+    /// What befalls host look-ups.
+    pub lookups: Lookups,
     /// Which strategies a seed may draw.
     pub strategies: Strategies,
     /// Chance that buggify is on in a seed.
@@ -81,6 +90,30 @@ impl Disks {
     }
 }
 
+/// What befalls datagrams, as the highest share of them; each seed draws its own below.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Datagrams {
+    /// Packets lost; a datagram of many is lost with any of them.
+    pub loss_max: f64,
+    /// Those that arrive twice.
+    pub duplicate_max: f64,
+    /// Those held back for up to 50 ms, so that later ones overtake them.
+    pub reorder_max: f64,
+    /// Those with one bit turned over.
+    pub corrupt_max: f64,
+    /// Pairs of nodes between which nothing longer than a packet (1,472 bytes) passes.
+    pub no_fragments_max: f64,
+}
+
+/// What befalls host look-ups, as the highest share of them; each seed draws its own below.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Lookups {
+    /// Those that fail for now.
+    pub fail_max: f64,
+    /// Those for which the resolver has to ask again, after 5 s.
+    pub slow_max: f64,
+}
+
 /// Which faults of nodes and links may happen, as the mean time between two of a kind (0: never).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Faults {
@@ -109,6 +142,14 @@ pub struct Faults {
     pub disk_slow_every_ns: u64,
     /// A wall clock is set ahead or back, by up to an hour. Only for nodes that look at theirs.
     pub clock_step_every_ns: u64,
+    /// One direction between two groups of nodes holds everything for a while.
+    pub clog_every_ns: u64,
+    /// The ways of some nodes are clogged one after the other, and released in another order.
+    pub swizzle_every_ns: u64,
+    /// One side of a connection is lost, and the other not told.
+    pub half_open_every_ns: u64,
+    /// A node's host look-ups fail for a while.
+    pub lookup_every_ns: u64,
     /// How long a fault lasts, at least and at most.
     pub hold_ns: (u64, u64),
 }
@@ -138,6 +179,16 @@ impl Profile {
             split_max: 0.5,
             preempt_max: 0.2,
             latency_varies: true,
+            latency_ns: None,
+            bandwidth_min: 256 << 10,
+            datagrams: Datagrams {
+                loss_max: 0.1,
+                duplicate_max: 0.1,
+                reorder_max: 0.2,
+                corrupt_max: 0.02,
+                no_fragments_max: 0.3,
+            },
+            lookups: Lookups { fail_max: 0.1, slow_max: 0.1 },
             strategies: Strategies::Any,
             buggify: 0.5,
             clocks: Clocks { skew_max_ns: 200 * MS, drift_max_ppb: 100_000 },
@@ -155,6 +206,10 @@ impl Profile {
                 disk_error_every_ns: 5_000 * MS,
                 disk_slow_every_ns: 4_000 * MS,
                 clock_step_every_ns: 4_000 * MS,
+                clog_every_ns: 5_000 * MS,
+                swizzle_every_ns: 8_000 * MS,
+                half_open_every_ns: 3_000 * MS,
+                lookup_every_ns: 6_000 * MS,
                 hold_ns: (50 * MS, 2_000 * MS),
             },
         }
@@ -169,6 +224,16 @@ impl Profile {
             split_max: 0.0,
             preempt_max: 0.0,
             latency_varies: false,
+            latency_ns: None,
+            bandwidth_min: 0,
+            datagrams: Datagrams {
+                loss_max: 0.0,
+                duplicate_max: 0.0,
+                reorder_max: 0.0,
+                corrupt_max: 0.0,
+                no_fragments_max: 0.0,
+            },
+            lookups: Lookups { fail_max: 0.0, slow_max: 0.0 },
             strategies: Strategies::FifoOnly,
             buggify: 0.0,
             clocks: Clocks::right(),
@@ -200,6 +265,10 @@ impl Faults {
             disk_error_every_ns: 0,
             disk_slow_every_ns: 0,
             clock_step_every_ns: 0,
+            clog_every_ns: 0,
+            swizzle_every_ns: 0,
+            half_open_every_ns: 0,
+            lookup_every_ns: 0,
             hold_ns: (50 * MS, 2_000 * MS),
         }
     }
@@ -211,6 +280,9 @@ pub(crate) struct Physics {
     pub(crate) latency: Latency,
     pub(crate) loss: f64,
     pub(crate) pair_latency_max_ns: u64,
+    pub(crate) bandwidth_min: u64,
+    pub(crate) datagrams: Datagrams,
+    pub(crate) lookups: Lookups,
     pub(crate) split: f64,
     pub(crate) preempt: f64,
     pub(crate) buggify: bool,
@@ -283,9 +355,25 @@ impl Physics {
         let faults = &profile.faults;
         let every = |number, mean: u64| if on(number) { mean } else { 0 };
         Self {
-            latency: if profile.latency_varies { draw_latency(&mut family(1)) } else { Latency::Fixed(MS) },
+            latency: match profile.latency_ns {
+                _ if !profile.latency_varies => Latency::Fixed(MS),
+                Some((low, high)) => Latency::Uniform(low, high),
+                None => draw_latency(&mut family(1)),
+            },
             loss: share(2, profile.loss_max),
             pair_latency_max_ns: if on(3) { profile.pair_latency_max_ns } else { 0 },
+            bandwidth_min: if on(20) { profile.bandwidth_min } else { 0 },
+            datagrams: Datagrams {
+                loss_max: share(21, profile.datagrams.loss_max),
+                duplicate_max: share(22, profile.datagrams.duplicate_max),
+                reorder_max: share(23, profile.datagrams.reorder_max),
+                corrupt_max: share(24, profile.datagrams.corrupt_max),
+                no_fragments_max: share(25, profile.datagrams.no_fragments_max),
+            },
+            lookups: Lookups {
+                fail_max: share(26, profile.lookups.fail_max),
+                slow_max: share(27, profile.lookups.slow_max),
+            },
             split: share(4, profile.split_max),
             preempt: share(5, profile.preempt_max),
             buggify: family(6).chance(profile.buggify),
@@ -318,6 +406,10 @@ impl Physics {
                 disk_error_every_ns: every(48, faults.disk_error_every_ns),
                 disk_slow_every_ns: every(49, faults.disk_slow_every_ns),
                 clock_step_every_ns: every(50, faults.clock_step_every_ns),
+                clog_every_ns: every(30, faults.clog_every_ns),
+                swizzle_every_ns: every(31, faults.swizzle_every_ns),
+                half_open_every_ns: every(32, faults.half_open_every_ns),
+                lookup_every_ns: every(33, faults.lookup_every_ns),
                 hold_ns: faults.hold_ns,
             },
         }

@@ -186,10 +186,11 @@ impl Sim {
         }
     }
 
-    /// Opens all ways again.
+    /// Opens all ways again: cuts are taken back, and clogs release what they held.
     pub fn heal(&self) {
         with(|core| {
             core.cuts.clear();
+            core.unclog_all();
             core.record(WORLD, 0, Kind::Fault, 0, 0, || "all ways are open".into());
         });
     }

@@ -1,5 +1,6 @@
 //! The tasks of a world, and how they are woken.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -23,7 +24,8 @@ pub(crate) struct Tasks {
 pub(crate) struct Task {
     pub(crate) generation: u32,
     pub(crate) node: u32,
-    pub(crate) headed: Arc<dyn Headed>,
+    /// Counted twice: a poll holds it, and this count is not atomic.
+    pub(crate) headed: Rc<Arc<dyn Headed>>,
     /// Not here while it is being polled.
     pub(crate) future: Option<BoxFuture>,
     pub(crate) waker: Waker,
@@ -59,6 +61,12 @@ impl Wake for TaskWaker {
 impl Tasks {
     pub(crate) fn get(&mut self, slot: u32, generation: u32) -> Option<&mut Task> {
         self.slots.get_mut(slot as usize).filter(|task| task.generation == generation)
+    }
+
+    /// The task at a place, if there is one.
+    #[inline]
+    pub(crate) fn peek(&self, slot: u32) -> Option<&Task> {
+        self.slots.get(slot as usize)
     }
 
     /// Takes a task away.
@@ -112,7 +120,7 @@ impl Core {
         entry.insert(Task {
             generation,
             node,
-            headed,
+            headed: Rc::new(headed),
             future: Some(future),
             waker,
             queued: false,
@@ -143,7 +151,7 @@ impl Task {
     }
 
     /// Stands for a task whose slot was taken away while it was being polled.
-    pub(crate) fn gone(node: u32, headed: Arc<dyn Headed>, waker: Waker) -> Self {
+    pub(crate) fn gone(node: u32, headed: Rc<Arc<dyn Headed>>, waker: Waker) -> Self {
         let stream = crate::draws::Draws::new(0).stream(Purpose::Schedule, 0);
         Self {
             generation: 0,

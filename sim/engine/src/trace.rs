@@ -51,6 +51,9 @@ pub(crate) enum Kind {
     Random,
     DeadCall,
     Wait,
+    Held,
+    Datagram,
+    Lookup,
 }
 
 /// One thing that happened.
@@ -108,7 +111,10 @@ impl Trace {
         if self.events.is_multiple_of(CHECKPOINT_EVERY) {
             self.checkpoints.push(self.hash);
         }
-        let text = self.in_words.then(|| words().into_boxed_str());
+        if !self.in_words {
+            return; // who wants to read it runs the seed again, in words
+        }
+        let text = Some(words().into_boxed_str());
         if let Some(full) = &mut self.full {
             full.push(line(self.events, &record, text.as_deref(), &self.names[record.node as usize]));
         }

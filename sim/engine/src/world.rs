@@ -1,7 +1,7 @@
 //! The world as the runtime sees it: the seam's simulated arm.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,7 +22,7 @@ use crate::effects::Effect;
 use crate::engine::{self, current_in_words, engine, with_core};
 use crate::heap::Due;
 use crate::invariant::Seen;
-use crate::net::socket::{Connecting, ListenerSocket};
+use crate::net::socket::{Connecting, ListenerSocket, UdpSocket};
 use crate::node::Kill;
 use crate::trace::{Kind, Moment, digest, mix};
 use crate::verdict::Verdict;
@@ -94,6 +94,18 @@ impl sim::World for ThisWorld {
     fn connect(&self, addr: SocketAddr) -> Box<dyn sim::Connect> {
         let (index, generation) = with_core(|core| core.connect(current().0, addr)).unwrap_or((u32::MAX, u32::MAX));
         Box::new(Connecting { index, generation })
+    }
+
+    fn udp(&self, addr: SocketAddr) -> io::Result<Box<dyn sim::Udp>> {
+        let made = with_core(|core| core.open_udp(current().0, addr));
+        let (index, generation) = made.unwrap_or_else(|| Err(ErrorKind::NotConnected.into()))?;
+        Ok(Box::new(UdpSocket { index, generation }))
+    }
+
+    fn lookup(&self, host: &str) -> (Duration, io::Result<Vec<IpAddr>>) {
+        let (ns, found) = with_core(|core| core.lookup(current().0, host))
+            .unwrap_or_else(|| (0, Err(ErrorKind::NotConnected.into())));
+        (Duration::from_nanos(ns), found)
     }
 
     fn open(&self, path: &Path, options: &OpenOptions) -> io::Result<Box<dyn sim::File>> {
@@ -366,15 +378,16 @@ impl sim::Timer for Timer {
         let deadline = self.deadline;
         let entry = self.entry;
         self.entry = with_core(|core| {
+            let waiter = core.waiter(cx.waker());
             let known = entry.and_then(|(id, generation)| {
                 core.timers.get_mut(id as usize).filter(|timer| timer.generation == generation)
             });
             if let Some(timer) = known {
-                timer.waker.clone_from(cx.waker());
+                timer.waiter = waiter;
                 return entry;
             }
             let generation = core.next_generation();
-            let id = core.timers.insert(TimerState { generation, waker: cx.waker().clone() }) as u32;
+            let id = core.timers.insert(TimerState { generation, waiter }) as u32;
             core.heap.push(deadline, Due::Timer { id, generation });
             Some((id, generation))
         })

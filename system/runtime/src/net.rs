@@ -1,4 +1,4 @@
-//! TCP: listeners and streams.
+//! TCP: listeners and streams. UDP: datagrams. And the addresses behind a host's name.
 //!
 //! In production they are tokio's sockets and nothing else: each call is one match and then tokio's.
 //! In the simulator they are ends of a simulated network, and take part in the task's budget as
@@ -13,15 +13,19 @@ use tokio::task::coop;
 use crate::sim;
 
 mod listener;
+mod lookup;
 mod split;
 mod stream;
+mod udp;
 
 #[cfg(test)]
 mod tests;
 
 pub use listener::{BindOptions, TcpListener};
+pub use lookup::lookup_host;
 pub use split::{OwnedReadHalf, OwnedWriteHalf};
 pub use stream::TcpStream;
+pub use udp::UdpSocket;
 
 /// Calls a simulated operation as part of the task's budget, as tokio's own operations are.
 #[inline]

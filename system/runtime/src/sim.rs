@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::future::Future;
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -59,6 +59,10 @@ pub trait World {
     fn listen(&self, addr: SocketAddr, backlog: u32) -> io::Result<Box<dyn Listener>>;
     /// Begins to connect to `addr`.
     fn connect(&self, addr: SocketAddr) -> Box<dyn Connect>;
+    /// Opens a UDP socket on `addr`; port 0 takes a free one.
+    fn udp(&self, addr: SocketAddr) -> io::Result<Box<dyn Udp>>;
+    /// Looks up the addresses of a host: how long that takes here, and what it then says.
+    fn lookup(&self, host: &str) -> (Duration, io::Result<Vec<IpAddr>>);
 
     /// Opens a file of the current node.
     fn open(&self, path: &Path, options: &OpenOptions) -> io::Result<Box<dyn File>>;
@@ -162,6 +166,20 @@ pub trait Stream: Send + Sync {
     fn peer_addr(&self) -> io::Result<SocketAddr>;
     /// A second handle to the same end; the end closes when both are gone.
     fn share(&mut self) -> Box<dyn Stream>;
+}
+
+/// A simulated UDP socket. Dropping it closes it.
+pub trait Udp: Send + Sync {
+    /// Takes datagrams from `addr` alone from now on, and sends there by default.
+    fn connect(&self, addr: SocketAddr) -> io::Result<()>;
+    /// Sends one datagram, to where it is connected if `to` is None. It never waits.
+    fn send(&self, from: &[u8], to: Option<SocketAddr>) -> io::Result<usize>;
+    /// The next datagram and its sender; what `into` has no room for is lost.
+    fn poll_recv(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
+    /// This socket's address.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+    /// Where it is connected.
+    fn peer_addr(&self) -> io::Result<SocketAddr>;
 }
 
 /// An open file of a node.

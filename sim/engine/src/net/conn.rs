@@ -11,6 +11,7 @@ use crate::draws::Stream;
 use crate::effects::Effect;
 use crate::heap::{ConnId, Due, FlowId};
 use crate::trace::{Kind, digest};
+use crate::waiter::Waiter;
 
 /// Bytes that may be under way or unread in one direction, as a small kernel buffer has it.
 const WINDOW: usize = 64 * 1024;
@@ -37,10 +38,12 @@ pub(crate) struct End {
     pub(crate) counted: bool,
     /// The connection is over for this end, by a reset or a time-out.
     gone: bool,
+    /// And the other end was not told: what still comes is answered with a reset.
+    forgotten: bool,
     /// The error that the next call returns.
     error: Option<ErrorKind>,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
+    reader: Option<Waiter>,
+    writer: Option<Waiter>,
     read_shut: bool,
     write_shut: bool,
     pub(crate) nodelay: bool,
@@ -76,6 +79,8 @@ struct Segment {
     at: u64,
     len: usize,
     fin: bool,
+    /// Each try was lost: when it is due, the sender gives up.
+    lost: bool,
 }
 
 impl End {
@@ -87,6 +92,7 @@ impl End {
             open: true,
             counted: handles > 0,
             gone: false,
+            forgotten: false,
             error: None,
             reader: None,
             writer: None,
@@ -101,6 +107,19 @@ impl End {
 impl Conn {
     pub(crate) fn new(generation: u32, ends: [End; 2], stream: Stream, pair: u64) -> Self {
         Self { generation, ends, flows: [Flow::default(), Flow::default()], stream, pair }
+    }
+
+    /// Who waits to read at an end.
+    pub(crate) fn reader(&self, end: u8) -> Option<&Waiter> {
+        self.ends[end as usize].reader.as_ref()
+    }
+
+    /// Where both directions keep bytes and segments: only for `prefetch`.
+    pub(crate) fn buffers(&self, fetch: impl Fn(*const u8)) {
+        for flow in &self.flows {
+            fetch(flow.bytes.as_slices().0.as_ptr());
+            fetch(flow.segments.as_slices().0.as_ptr().cast());
+        }
     }
 
     fn is_local(&self) -> bool {
@@ -130,7 +149,8 @@ impl Core {
         }
         let room = WINDOW - conn.flows[end as usize].used;
         if room == 0 {
-            me.writer = Some(waker.clone());
+            let waiter = self.waiter(waker);
+            self.conn(id).expect("checked above").ends[end as usize].writer = Some(waiter);
             self.arm_window(FlowId { conn: id, from: end });
             return Poll::Pending;
         }
@@ -193,7 +213,8 @@ impl Core {
         if flow.arrived > 0 || flow.fin_arrived || me.error.is_some() || me.read_shut || me.gone {
             return Poll::Ready(());
         }
-        me.reader = Some(waker.clone());
+        let waiter = self.waiter(waker);
+        self.conn(id).expect("checked above").ends[end as usize].reader = Some(waiter);
         Poll::Pending
     }
 
@@ -204,7 +225,8 @@ impl Core {
         if me.gone || me.write_shut || me.error.is_some() || conn.flows[end as usize].used < WINDOW {
             return Poll::Ready(());
         }
-        me.writer = Some(waker.clone());
+        let waiter = self.waiter(waker);
+        self.conn(id).expect("checked above").ends[end as usize].writer = Some(waiter);
         self.arm_window(FlowId { conn: id, from: end });
         Poll::Pending
     }
@@ -214,7 +236,7 @@ impl Core {
         let Some(conn) = self.conn(id) else { return Err(ErrorKind::NotConnected.into()) };
         let me = &mut conn.ends[end as usize];
         if me.gone {
-            return Err(ErrorKind::NotConnected.into());
+            return Ok(()); // "not connected" says the kernel, which tokio leaves out
         }
         let reader = if how == Shutdown::Write {
             None
@@ -302,11 +324,14 @@ impl Core {
         let conn = &mut self.conns[flow.conn.index as usize];
         debug_assert_eq!(conn.generation, flow.conn.generation, "the caller holds the connection");
         let local = conn.is_local();
-        let at = self.now + segment_latency(&self.physics, &mut self.effects, &mut conn.stream, conn.pair, local);
+        let (node, peer) = (conn.ends[flow.from as usize].node, conn.ends[1 - flow.from as usize].node);
+        let left = self.links.pass_at_last(self.now, node, peer, len, &mut self.effects);
+        let tries = (RTO_FIRST_NS, GIVE_UP_NS);
+        let took = segment_latency(&self.physics, &mut self.effects, &mut conn.stream, conn.pair, local, tries);
         let state = &mut conn.flows[flow.from as usize];
-        let at = at.max(state.last_at);
+        let at = (left + took.unwrap_or(GIVE_UP_NS)).max(state.last_at);
         state.last_at = at;
-        state.segments.push_back(Segment { at, len, fin });
+        state.segments.push_back(Segment { at, len, fin, lost: took.is_none() });
         if !state.armed {
             state.armed = true;
             self.heap.push(at, Due::Arrive { flow });
@@ -339,6 +364,9 @@ impl Core {
         if conn.ends[end as usize].gone || (node != peer && !self.passes(peer, node)) {
             return;
         }
+        if self.holds(peer, node, Due::Reset { conn: id, end }) {
+            return;
+        }
         self.fail_end(id, end, ErrorKind::ConnectionReset);
         self.record(node, 0, Kind::Reset, u64::from(id.index), u64::from(end), || format!("on {}", Name(id, end)));
     }
@@ -348,9 +376,11 @@ impl Core {
         let flow = &mut conn.flows[1 - end as usize];
         flow.segments.clear();
         flow.bytes.truncate(flow.arrived);
+        // A reset after the end of the stream changes nothing for who reads; who writes has a broken pipe.
+        let ended = flow.fin_arrived && error == ErrorKind::ConnectionReset;
         let me = &mut conn.ends[end as usize];
         me.gone = true;
-        me.error = Some(error);
+        me.error = (!ended).then_some(error);
         let (reader, writer) = (me.reader.take(), me.writer.take());
         self.wakes.extend(reader);
         self.wakes.extend(writer);
@@ -364,11 +394,64 @@ impl Core {
             return;
         }
         let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
-        if from != to && !self.passes(from, to) {
+        if conn.flows[id.from as usize].segments.front().is_some_and(|segment| segment.lost) {
+            self.give_up_sending(id);
+        } else if from != to && !self.passes(from, to) {
             self.try_later(id, RTO_FIRST_NS);
-            return;
+        } else if self.holds(from, to, Due::Arrive { flow: id }) {
+            self.held_back(id);
+        } else {
+            self.deliver(id, to);
         }
-        self.deliver(id, to);
+    }
+
+    /// A clog holds a flow: its sender waits for an acknowledgement, but not forever.
+    fn held_back(&mut self, id: FlowId) {
+        let now = self.now;
+        let flow = &mut self.conn(id.conn).expect("the caller holds the connection").flows[id.from as usize];
+        flow.armed = true;
+        let since = *flow.blocked_since.get_or_insert(now);
+        self.heap.push(since + GIVE_UP_NS, Due::GiveUp { flow: id });
+    }
+
+    /// Whether a flow has waited so long that its sender gives up at `at`.
+    pub(crate) fn still_blocked(&self, id: FlowId, at: u64) -> bool {
+        let conn = self.conns.get(id.conn.index as usize).filter(|conn| conn.generation == id.conn.generation);
+        conn.is_some_and(|conn| {
+            conn.flows[id.from as usize].blocked_since.is_some_and(|since| since + GIVE_UP_NS == at)
+        })
+    }
+
+    /// Nobody has acknowledged what a flow sent for as long as a sender waits.
+    pub(crate) fn give_up_sending(&mut self, id: FlowId) {
+        let Some(conn) = self.conn(id.conn) else { return };
+        conn.flows[id.from as usize].blocked_since = None;
+        conn.flows[id.from as usize].segments.clear();
+        let me = &conn.ends[id.from as usize];
+        let (node, told) = (me.node, me.open && !me.gone);
+        if told {
+            self.effects.add(Effect::GiveUp);
+            self.fail_end(id.conn, id.from, ErrorKind::TimedOut);
+            self.conn(id.conn).expect("checked above").ends[id.from as usize].forgotten = true;
+            self.record(node, 0, Kind::Reset, u64::from(id.conn.index), 2 + u64::from(id.from), || {
+                format!("given up, {}", Name(id.conn, id.from))
+            });
+        }
+    }
+
+    /// One end loses the connection, as if something between the two had reset this side alone: the
+    /// other is told nothing, and learns of it when it next sends. False if it is over already.
+    pub(crate) fn forget(&mut self, id: ConnId, end: u8) -> bool {
+        let Some(conn) = self.conn(id) else { return false };
+        let alive = conn.ends.iter().all(|end| end.open && !end.gone);
+        if alive {
+            self.effects.add(Effect::HalfOpen);
+            self.fail_end(id, end, ErrorKind::ConnectionReset);
+            let conn = self.conn(id).expect("checked above");
+            conn.ends[end as usize].forgotten = true;
+            conn.flows[end as usize].orphaned = true;
+        }
+        alive
     }
 
     /// A sender tries again.
@@ -382,11 +465,13 @@ impl Core {
         if conn.flows[id.from as usize].orphaned || conn.flows[id.from as usize].segments.is_empty() {
             conn.flows[id.from as usize].segments.clear();
         } else if self.passes(from, to) {
-            let flow = &mut self.conn(id.conn).expect("checked above").flows[id.from as usize];
-            flow.blocked_since = None;
-            self.deliver(id, to);
+            if self.holds(from, to, Due::Retry { flow: id }) {
+                self.held_back(id);
+            } else {
+                self.deliver(id, to);
+            }
         } else if now - since >= GIVE_UP_NS {
-            self.fail_end(id.conn, id.from, ErrorKind::TimedOut);
+            self.give_up_sending(id);
         } else {
             self.try_later(id, (rto * 2).min(RTO_MAX_NS));
         }
@@ -406,13 +491,19 @@ impl Core {
         let now = self.now;
         let conn = self.conn(id.conn).expect("the caller holds the connection");
         let flow = &mut conn.flows[id.from as usize];
+        flow.blocked_since = None;
         let mut len = 0;
-        while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now) {
+        while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now && !segment.lost) {
             flow.segments.pop_front();
             len += segment.len;
             flow.fin_arrived |= segment.fin;
         }
-        flow.arrived += len;
+        let forgotten = conn.ends[1 - id.from as usize].forgotten;
+        if forgotten {
+            flow.bytes.drain(flow.arrived..flow.arrived + len);
+        } else {
+            flow.arrived += len;
+        }
         let fin = flow.fin_arrived;
         let next = flow.segments.front().map(|segment| segment.at);
         flow.armed = next.is_some();
@@ -426,7 +517,7 @@ impl Core {
             let end = if fin { " and the end" } else { "" };
             format!("{len} bytes{end} on {}", Name(id.conn, 1 - id.from))
         });
-        if !open && len > 0 {
+        if (!open && len > 0) || forgotten {
             // Nobody is there to read it: the kernel answers with a reset.
             self.send_reset(id.conn, id.from);
         }
@@ -451,6 +542,9 @@ impl Core {
         let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
         if from != to && !self.passes(to, from) {
             self.heap.push(self.now + RTO_FIRST_NS, Due::Window { flow: id });
+            return;
+        }
+        if self.holds(to, from, Due::Window { flow: id }) {
             return;
         }
         let conn = self.conn(id.conn).expect("checked above");

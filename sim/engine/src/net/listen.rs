@@ -11,12 +11,15 @@ use crate::core::Core;
 use crate::draws::Purpose;
 use crate::effects::Effect;
 use crate::heap::{ConnId, Due};
+use crate::node::FIRST_IP;
 use crate::trace::{Kind, mix};
 
 /// First wait before a connection request is repeated, as Linux has it; then doubled.
 const SYN_RETRY_NS: u64 = 1_000_000_000;
-/// Repetitions before the request fails (Linux: 6, about two minutes).
+/// How often a request is sent before it fails (Linux: once, and 6 repetitions).
 const SYN_TRIES: u32 = 7;
+/// How long all these tries take: 1 + 2 + 4 + 8 + 16 + 32 + 64 seconds.
+const CONNECT_GIVE_UP_NS: u64 = 127_000_000_000;
 /// Most connections that may wait to be accepted, whatever the program asks for.
 const BACKLOG_MAX: u32 = 4096;
 const EPHEMERAL_FIRST: u16 = 32_768;
@@ -39,6 +42,7 @@ pub(crate) struct Attempt {
     to: SocketAddr,
     target: Option<u32>,
     tries: u32,
+    asked_at: u64,
     entity: u64,
     state: Asking,
     waker: Option<Waker>,
@@ -151,12 +155,15 @@ impl Core {
         let local = SocketAddr::new(ip, self.free_port(node));
         let refused = self.take_handle(node).is_err();
         let state = if refused { Asking::NoHandle } else { Asking::Asked };
-        let attempt = Attempt { generation, node, local, to, target, tries: 0, entity, state, waker: None };
+        let asked_at = self.now;
+        let attempt = Attempt { generation, node, local, to, target, tries: 0, asked_at, entity, state, waker: None };
         let index = self.attempts.insert(attempt) as u32;
         self.record_here(Kind::Connect, u64::from(to.port()), entity, || format!("to {to}"));
         if !refused {
-            let latency = self.syn_latency(node, target, entity);
-            self.heap.push(self.now + latency, Due::Syn { attempt: index, generation });
+            match self.syn_latency(node, target, entity) {
+                Some(latency) => self.heap.push(self.now + latency, Due::Syn { attempt: index, generation }),
+                None => self.bound_attempt(index, generation),
+            }
         }
         (index, generation)
     }
@@ -204,6 +211,9 @@ impl Core {
         let Some(attempt) = self.attempt(index, generation) else { return };
         let (node, to, local, target, entity) =
             (attempt.node, attempt.to, attempt.local, attempt.target, attempt.entity);
+        if target.is_some_and(|target| self.holds(node, target, Due::Syn { attempt: index, generation })) {
+            return self.bound_attempt(index, generation);
+        }
         let reached =
             target.filter(|&target| node == target || (self.passes(node, target) && self.passes(target, node)));
         let Some(target) = reached else { return self.syn_later(index, generation) };
@@ -211,7 +221,8 @@ impl Core {
             let bound = self.listeners[listener as usize].addr.ip();
             bound.is_unspecified() || bound == to.ip()
         });
-        let latency = self.syn_latency(node, Some(target), entity);
+        // The same draws as the request's: what reached the target comes back, too.
+        let latency = self.syn_latency(node, Some(target), entity).unwrap_or(0);
         let Some(listener) = listener else {
             self.record(target, 0, Kind::Refused, u64::from(to.port()), entity, || format!("nobody listens on {to}"));
             let attempt = self.attempt(index, generation).expect("checked above");
@@ -222,13 +233,16 @@ impl Core {
         if self.listeners[listener as usize].queue.len() >= self.listeners[listener as usize].backlog {
             return self.syn_later(index, generation);
         }
-        let pair = self.pair_latency(node, target);
+        let pair = self.pair(node, target);
+        if pair.far {
+            self.effects.add(Effect::SlowPair);
+        }
         let stream = self.draws.stream(Purpose::Net, entity);
         let server_addr =
             SocketAddr::new(if to.ip().is_loopback() { to.ip() } else { self.nodes[target as usize].ip }, to.port());
         let ends = [End::new(node, local, 1), End::new(target, server_addr, 0)];
         let conn_generation = self.next_generation();
-        let conn = Conn::new(conn_generation, ends, stream, pair);
+        let conn = Conn::new(conn_generation, ends, stream, pair.latency);
         let id = ConnId { index: self.conns.insert(conn) as u32, generation: conn_generation };
         self.nodes[node as usize].conns.insert((id, 0));
         self.nodes[target as usize].conns.insert((id, 1));
@@ -248,13 +262,48 @@ impl Core {
             let wait = SYN_RETRY_NS << (attempt.tries - 1);
             self.heap.push(now + wait, Due::Syn { attempt: index, generation });
         } else {
-            attempt.state = Asking::Answered(Err(ErrorKind::TimedOut));
-            self.on_syn_ack(index, generation);
+            self.bound_attempt(index, generation);
         }
+    }
+
+    /// Whatever becomes of a request: it fails when its time is over.
+    fn bound_attempt(&mut self, index: u32, generation: u32) {
+        let now = self.now;
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let at = (attempt.asked_at + CONNECT_GIVE_UP_NS).max(now);
+        self.heap.push(at, Due::ConnectTimeout { attempt: index, generation });
+    }
+
+    /// Whether a request still waits for its answer.
+    pub(crate) fn still_asking(&self, index: u32, generation: u32) -> bool {
+        let attempt = self.attempts.get(index as usize).filter(|attempt| attempt.generation == generation);
+        attempt.is_some_and(|attempt| matches!(attempt.state, Asking::Asked | Asking::Answered(_)))
+    }
+
+    /// The time of a connection request is over.
+    pub(crate) fn on_connect_timeout(&mut self, index: u32, generation: u32) {
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let (node, to, waker) = (attempt.node, attempt.to, attempt.waker.take());
+        let before = std::mem::replace(&mut attempt.state, Asking::Known(Err(ErrorKind::TimedOut)));
+        if let Asking::Answered(Ok(id)) = before {
+            // The handle is the attempt's until the program takes its answer.
+            if let Some(conn) = self.conn(id) {
+                conn.ends[0].counted = false;
+            }
+            self.abort(id, 0);
+        }
+        self.effects.add(Effect::ConnectTimeout);
+        self.record(node, 0, Kind::Refused, u64::from(to.port()), 1, || format!("no answer from {to} in time"));
+        self.wakes.extend(waker);
     }
 
     /// The answer to a connection request arrives.
     pub(crate) fn on_syn_ack(&mut self, index: u32, generation: u32) {
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let (node, target) = (attempt.node, attempt.target);
+        if target.is_some_and(|target| self.holds(target, node, Due::SynAck { attempt: index, generation })) {
+            return self.bound_attempt(index, generation);
+        }
         let Some(attempt) = self.attempt(index, generation) else { return };
         if let Asking::Answered(answer) = attempt.state {
             attempt.state = Asking::Known(answer);
@@ -263,16 +312,20 @@ impl Core {
         self.wakes.extend(waker);
     }
 
-    fn syn_latency(&mut self, node: u32, target: Option<u32>, entity: u64) -> u64 {
-        let Some(target) = target else { return 0 };
-        let pair = self.pair_latency(node, target);
+    /// How long a request takes to its target, lost tries included; None if all are lost.
+    fn syn_latency(&mut self, node: u32, target: Option<u32>, entity: u64) -> Option<u64> {
+        let Some(target) = target else { return Some(0) };
+        let pair = self.pair(node, target).latency;
         let mut stream = self.draws.stream(Purpose::Net, mix(entity, 1));
-        segment_latency(&self.physics, &mut self.effects, &mut stream, pair, node == target)
+        let tries = (SYN_RETRY_NS, CONNECT_GIVE_UP_NS);
+        segment_latency(&self.physics, &mut self.effects, &mut stream, pair, node == target, tries)
     }
 
-    /// The node with this address.
-    fn node_at(&self, ip: IpAddr) -> Option<u32> {
-        self.nodes.iter().position(|node| node.ip == ip).map(|index| index as u32)
+    /// The node with this address: nodes are numbered by it.
+    pub(crate) fn node_at(&self, ip: IpAddr) -> Option<u32> {
+        let IpAddr::V4(v4) = ip else { return None };
+        let index = u32::from(v4).wrapping_sub(FIRST_IP);
+        self.nodes.get(index as usize).filter(|node| node.ip == ip).map(|_| index)
     }
 
     /// A port that nothing on the node uses.

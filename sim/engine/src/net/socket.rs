@@ -9,6 +9,12 @@ use simurgh_runtime::sim;
 use crate::engine::with_core;
 use crate::heap::ConnId;
 
+/// A UDP socket.
+pub(crate) struct UdpSocket {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
 /// One end of a connection.
 pub(crate) struct Socket {
     pub(crate) id: ConnId,
@@ -124,5 +130,34 @@ impl sim::Connect for Connecting {
 impl Drop for Connecting {
     fn drop(&mut self) {
         with_core(|core| core.give_up(self.index, self.generation));
+    }
+}
+
+impl sim::Udp for UdpSocket {
+    fn connect(&self, addr: SocketAddr) -> io::Result<()> {
+        with_core(|core| core.udp_connect(self.index, self.generation, addr)).unwrap_or_else(over)
+    }
+
+    fn send(&self, from: &[u8], to: Option<SocketAddr>) -> io::Result<usize> {
+        with_core(|core| core.udp_send(self.index, self.generation, from, to)).unwrap_or_else(over)
+    }
+
+    fn poll_recv(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        with_core(|core| core.udp_recv(self.index, self.generation, into, cx.waker()))
+            .unwrap_or_else(|| Poll::Ready(over()))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        with_core(|core| core.udp_addr(self.index, self.generation)).unwrap_or_else(over)
+    }
+
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        with_core(|core| core.udp_peer(self.index, self.generation)).unwrap_or_else(over)
+    }
+}
+
+impl Drop for UdpSocket {
+    fn drop(&mut self) {
+        with_core(|core| core.close_udp(self.index, self.generation));
     }
 }

@@ -53,3 +53,32 @@ fn a_listener_survives_the_way_through_its_descriptor() {
         assert_eq!(inherited.accept().await.unwrap().1, client.local_addr().unwrap());
     });
 }
+
+#[test]
+fn a_connected_udp_socket_learns_that_nobody_listens_and_one_that_is_not_does_not() {
+    crate::run("test", async {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let gone = UdpSocket::bind(any).await.unwrap().local_addr().unwrap();
+        let connected = UdpSocket::bind(any).await.unwrap();
+        connected.connect(gone).await.unwrap();
+        assert_eq!(connected.peer_addr().unwrap(), gone);
+        connected.send(b"anybody?").await.unwrap();
+        let error = connected.recv(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+
+        let free = UdpSocket::bind(any).await.unwrap();
+        free.send_to(b"anybody?", gone).await.unwrap();
+        let error = free.try_recv_from(&mut [0; 8]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert_eq!(free.send(b"whom?").await.unwrap_err().raw_os_error(), Some(libc::EDESTADDRREQ));
+        assert_eq!(free.send_to(&vec![0; 65_508], gone).await.unwrap_err().raw_os_error(), Some(libc::EMSGSIZE));
+    });
+}
+
+#[test]
+fn a_name_that_nobody_has_is_an_error() {
+    crate::run("test", async {
+        assert!(lookup_host("no such host", 80).await.is_err());
+        assert_eq!(lookup_host("::1", 80).await.unwrap(), ["[::1]:80".parse().unwrap()]);
+    });
+}

@@ -1,9 +1,10 @@
 //! Measures and prints a table: `drive echo`, `drive memory`, `drive seam`, `drive web`,
-//! `drive channels`, `drive otp [--quick]`, `drive pubsub [--quick]`.
+//! `drive channels`, `drive otp [--quick]`, `drive pubsub [--quick]`, `drive sim [web|streams|polls|idle]`.
 
 mod channels;
 mod otp;
 mod pubsub;
+mod sim;
 mod web;
 
 use std::process::{Command, Stdio};
@@ -26,7 +27,8 @@ fn main() {
         Some("pubsub") => pubsub::measure(std::env::args().any(|arg| arg == "--quick")),
         Some("web") => web::measure(),
         Some("channels") => channels::measure(),
-        _ => panic!("usage: drive echo|memory|seam|web|channels|otp|pubsub [--quick]"),
+        Some("sim") => sim::measure(std::env::args().nth(2).as_deref()),
+        _ => panic!("usage: drive echo|memory|seam|web|channels|sim|otp|pubsub [--quick]"),
     }
 }
 

@@ -1,0 +1,3 @@
+//! What the arms of `ci/bench/run sim` share.
+
+pub mod work;

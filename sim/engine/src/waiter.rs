@@ -1,0 +1,71 @@
+//! Who is to be woken.
+
+use std::task::Waker;
+
+use crate::core::Core;
+
+/// Somebody who waits: a task of ours by its place, or whoever has given a waker of its own.
+///
+/// Most wait as the task that they are. A place is copied where a waker is counted, atomically, and it is woken
+/// without a look at who it is.
+#[derive(Debug)]
+pub(crate) enum Waiter {
+    Task { slot: u32, generation: u32 },
+    Other(Waker),
+}
+
+/// Those whom an operation leaves to be woken, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Wakes(pub(crate) Vec<Waiter>);
+
+impl Wakes {
+    /// Adds all of `wakers` and empties it.
+    pub(crate) fn append(&mut self, wakers: &mut Vec<Waker>) {
+        self.extend(wakers.drain(..));
+    }
+}
+
+impl Extend<Waker> for Wakes {
+    fn extend<T: IntoIterator<Item = Waker>>(&mut self, wakers: T) {
+        self.0.extend(wakers.into_iter().map(Waiter::Other));
+    }
+}
+
+impl Extend<Waiter> for Wakes {
+    fn extend<T: IntoIterator<Item = Waiter>>(&mut self, waiters: T) {
+        self.0.extend(waiters);
+    }
+}
+
+/// The task that is being polled.
+#[derive(Debug, Default)]
+pub(crate) struct Polled {
+    slot: u32,
+    generation: u32,
+    /// What its own waker holds; 0 while no task is polled.
+    waker: usize,
+}
+
+impl Core {
+    /// The poll of a task begins.
+    #[inline]
+    pub(crate) fn poll_begins(&mut self, slot: u32, generation: u32, waker: &Waker) {
+        self.polled = Polled { slot, generation, waker: waker.data().addr() };
+    }
+
+    /// It has ended: what its waker holds may be something else's from now on.
+    #[inline]
+    pub(crate) fn poll_ended(&mut self) {
+        self.polled.waker = 0;
+    }
+
+    /// Who waits with `waker`.
+    #[inline]
+    pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
+        if self.polled.waker != 0 && waker.data().addr() == self.polled.waker {
+            Waiter::Task { slot: self.polled.slot, generation: self.polled.generation }
+        } else {
+            Waiter::Other(waker.clone())
+        }
+    }
+}
