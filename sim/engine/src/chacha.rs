@@ -1,4 +1,4 @@
-//! `ChaCha` with eight rounds (Bernstein, "ChaCha, a variant of Salsa20", 2008), one block at a time.
+//! `ChaCha` with eight rounds (Bernstein, "`ChaCha`, a variant of Salsa20", 2008), one block at a time.
 //!
 //! A world has a stream for each task and each connection, and most draw a number now and then: what counts is
 //! that a stream is small. This one is 96 bytes, a third of `rand_chacha`'s, whose words it gives (a test
