@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
     let [ours, turmoil] =
         counts.map(|[same, differs, skipped]| format!("{same} same, {differs} differ, {skipped} skipped"));
-    println!(
+    print!(
         "\
 # What a program may see of sockets and time
 
@@ -76,7 +76,7 @@ Ours: {ours}. turmoil: {turmoil}.
         CASES.len()
     );
     if !details.is_empty() {
-        println!("## What differs\n\n| case | arm | says | why |\n| --- | --- | --- | --- |\n{details}");
+        print!("\n## What differs\n\n| case | arm | says | why |\n| --- | --- | --- | --- |\n{details}");
     }
     if check && !wrong.is_empty() {
         eprintln!("error: ours differs from the kernel, or is said to differ and does not: {}", wrong.join(", "));

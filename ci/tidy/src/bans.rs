@@ -31,7 +31,8 @@ const SEAM: &[&str] = &["system/runtime/", "sim/engine/"];
 const THIS: &[&str] = &["ci/tidy/"];
 
 const BANS: [Ban; 21] = [
-    ban("tokio::select!", In::Code, &[], "its order is not drawn from the seed; use runtime::select!"),
+    // A peer is written as those who use it write it.
+    ban("tokio::select!", In::Code, &["ci/bench/"], "its order is not drawn from the seed; use runtime::select!"),
     ban("futures::select!", In::Code, &[], "its order is not drawn from the seed; use runtime::select!"),
     ban("tokio::pin!", In::Code, &[], "use std::pin::pin!"),
     ban("tokio::test", In::Code, SEAM, "use #[simurgh_sim::test], or runtime::run where it must be the real machine"),
@@ -43,7 +44,12 @@ const BANS: [Ban; 21] = [
     ban("getaddrinfo", In::Code, &["system/runtime/"], "the simulator cannot see it; take a SocketAddr"),
     ban("ToSocketAddrs", In::Code, &["system/runtime/"], "it may ask a name server; take a SocketAddr"),
     ban("to_socket_addrs", In::Code, &["system/runtime/"], "it may ask a name server; take a SocketAddr"),
-    ban("lookup_host", In::Code, &["system/runtime/"], "it asks a name server; take a SocketAddr"),
+    ban(
+        "tokio::net::lookup_host",
+        In::Code,
+        &["system/runtime/"],
+        "it asks a name server; use runtime::net::lookup_host",
+    ),
     ban(
         "SYS_clock_gettime",
         In::Code,

@@ -6,7 +6,8 @@ use crate::{File, Finding};
 pub const LINES_MAX: usize = 600;
 
 /// Files that may be longer, and why.
-const LONGER: [(&str, &str); 0] = [];
+const LONGER: [(&str, &str); 1] =
+    [("sim/engine/tests/network.rs", "a case for each fault of the network, all with the same two helpers")];
 
 /// Checks all Rust files.
 pub fn check(files: &[File]) -> Vec<Finding> {
