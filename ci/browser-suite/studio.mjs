@@ -1,47 +1,13 @@
 // Three pages in one room, and what happens to the server meanwhile. A line for each check.
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { Studio, check, exit_code } from "../studio.mjs";
 
 const pictures = process.argv[2];
-const data = mkdtempSync(join(tmpdir(), "studio-browser-"));
-let failed = 0;
-let server = null;
-let port = 0;
-
-function check(what, passed, fact = "") {
-  console.log(`${passed ? "ok  " : "FAIL"}  ${what}${fact ? `: ${fact}` : ""}`);
-  if (!passed) failed += 1;
-}
-
-/** Starts the studio, on a free port the first time and on the same one later. */
-function start() {
-  return new Promise((started, failed) => {
-    const env = { ...process.env, STUDIO_DATA: data };
-    server = spawn(process.env.STUDIO, ["--port", `${port}`], { env, stdio: ["ignore", "pipe", "inherit"] });
-    server.on("error", failed);
-    server.stdout.on("data", (said) => {
-      const found = /running at http:\/\/localhost:(\d+)/.exec(said);
-      if (!found) return;
-      port = Number(found[1]);
-      started();
-    });
-    server.on("exit", (code) => failed(new Error(`the studio has ended with ${code}`)));
-  });
-}
-
-function end(signal) {
-  return new Promise((ended) => {
-    server.removeAllListeners("exit");
-    server.on("exit", (code) => ended(code));
-    server.kill(signal);
-  });
-}
+const studio = new Studio();
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const url = (path) => `http://localhost:${port}${path}`;
+const url = (path) => `http://localhost:${studio.port}${path}`;
 const online = (page) => page.locator("#online").textContent();
 const said = (page) => page.locator("#messages .said").allTextContents();
 
@@ -88,14 +54,14 @@ async function enter(context, name, room = "lobby") {
 }
 
 async function main() {
-  await start();
+  await studio.start();
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags });
   try {
     await run(browser);
   } finally {
     await browser.close();
-    if (process.env.PAGES !== "keep") await end("SIGKILL");
-    rmSync(data, { recursive: true, force: true });
+    if (process.env.PAGES !== "keep") await studio.end("SIGKILL");
+    studio.forget();
   }
 }
 
@@ -138,20 +104,20 @@ async function run(browser) {
   await restart(pages, alice, bob);
   await refusals(browser);
 
-  const code = await Promise.race([end("SIGTERM"), new Promise((late) => setTimeout(() => late("no end within 30 s"), 30_000))]);
+  const code = await Promise.race([studio.end("SIGTERM"), new Promise((late) => setTimeout(() => late("no end within 30 s"), 30_000))]);
   check("asked to end, it ends with 0", code === 0, `${code}`);
-  port && (await start());
+  await studio.start();
   check("and when it is back, so are they", (await sees(pages, "Online: Alice, Bob, Charlie (3 users)", 20_000)) !== null);
 }
 
 async function restart(pages, alice, bob) {
   const loads = pages.map((page) => page.loads);
   const before = await said(alice);
-  await end("SIGKILL");
+  await studio.end("SIGKILL");
   await until("reconnecting", 5000, async () => (await alice.locator("#state").textContent()) === "reconnecting");
   check("a page says that the server is away", (await alice.locator("#state").textContent()) === "reconnecting");
   await say(bob, "Said while the server was away.");
-  await start();
+  await studio.start();
   await sees(pages, "Online: Alice, Bob, Charlie (3 users)", 15_000);
   check("what was said meanwhile arrives, once", (await reads(pages, "Said while the server was away.", 10_000)) !== null);
   check("nothing is lost or doubled", JSON.stringify((await said(alice)).slice(0, before.length)) === JSON.stringify(before) && (await said(alice)).length === before.length + 1);
@@ -204,5 +170,5 @@ async function shoot(room) {
 }
 
 await main();
-console.log(failed ? `${failed} checks have failed` : "all passed");
-process.exit(failed ? 1 : 0);
+console.log(exit_code() ? "some checks have failed" : "all passed");
+process.exit(exit_code());

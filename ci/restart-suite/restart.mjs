@@ -1,10 +1,8 @@
 // Writers in each room, a crowd beside them, and a server that goes away and comes again. A line for each check.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Socket } from "phoenix";
 import WebSocket from "ws";
+import { Studio, check, exit_code } from "../studio.mjs";
 
 const CONNECTIONS = Number(process.env.CONNECTIONS);
 const ROOMS = 100;
@@ -17,15 +15,9 @@ const DOWN_MS = 500;
 /** So long it still takes requests after it was asked to end. */
 const UNREADY_MS = 1000;
 
-const data = mkdtempSync(join(tmpdir(), "studio-restart-"));
-let failed = 0;
-let server = null;
-let port = 0;
-
-function check(what, passed, fact = "") {
-  console.log(`${passed ? "ok  " : "FAIL"}  ${what}${fact ? `: ${fact}` : ""}`);
-  if (!passed) failed += 1;
-}
+const room = `${CONNECTIONS + 1000}`;
+const bounds = { STUDIO_CONNECTIONS_MAX: room, STUDIO_PER_ADDRESS_MAX: room };
+const studio = new Studio({ ...bounds, STUDIO_LOG_LEVELS: "error", STUDIO_UNREADY: `${UNREADY_MS}ms` });
 
 const sleep = (ms) => new Promise((go) => setTimeout(go, ms));
 
@@ -37,37 +29,11 @@ async function until(what, limit, condition) {
   }
 }
 
-/** Starts the studio, on a free port the first time and on the same one later. */
-function start() {
-  return new Promise((started, failed) => {
-    const room = `${CONNECTIONS + 1000}`;
-    const bounds = { STUDIO_CONNECTIONS_MAX: room, STUDIO_PER_ADDRESS_MAX: room };
-    const env = { ...process.env, ...bounds, STUDIO_DATA: data, STUDIO_LOG_LEVELS: "error", STUDIO_UNREADY: `${UNREADY_MS}ms` };
-    server = spawn(process.env.STUDIO, ["--port", `${port}`], { env, stdio: ["ignore", "pipe", "inherit"] });
-    server.on("error", failed);
-    server.stdout.on("data", (said) => {
-      const found = /running at http:\/\/localhost:(\d+)/.exec(said);
-      if (!found) return;
-      port = Number(found[1]);
-      started();
-    });
-    server.on("exit", (code) => failed(new Error(`the studio has ended with ${code}`)));
-  });
-}
-
-function end(signal) {
-  return new Promise((ended) => {
-    server.removeAllListeners("exit");
-    server.on("exit", (code) => ended(code));
-    server.kill(signal);
-  });
-}
-
 /** The crowd: it is cut by the server, comes back, and tells what it has seen. */
 class Crowd {
   constructor(seconds) {
     const name = '{"name":"p{n}"}';
-    const args = ["channels", "storm", "--by-server", "--json", "--url", `ws://127.0.0.1:${port}/socket`, "--topic", "room:load"];
+    const args = ["channels", "storm", "--by-server", "--json", "--url", `ws://127.0.0.1:${studio.port}/socket`, "--topic", "room:load"];
     args.push("--topics", `${ROOMS}`, "--connections", `${CONNECTIONS}`, "--join", name, "--seconds", `${seconds}`);
     this.child = spawn(process.env.LOAD, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.ready = 0;
@@ -101,7 +67,7 @@ class Writer {
     this.unsure = new Set();
     this.sent = 0;
     this.joins = 0;
-    this.socket = new Socket(`ws://127.0.0.1:${port}/socket`, { transport: WebSocket });
+    this.socket = new Socket(`ws://127.0.0.1:${studio.port}/socket`, { transport: WebSocket });
     this.socket.connect();
     this.channel = this.socket.channel(`room:load-${number}`, { name: `writer ${number}` });
     this.channel.on("history", ({ messages }) => (this.history = messages));
@@ -185,10 +151,10 @@ async function restarted(writers, signal) {
   const writing = writers.map((writer) => writer.write()); // the end may come before the answer
   await sleep(5);
   const asked = Date.now();
-  const ended = end(signal);
+  const ended = studio.end(signal);
   if (signal === "SIGTERM") {
     await sleep(UNREADY_MS / 2);
-    const answer = await fetch(`http://127.0.0.1:${port}/readyz`);
+    const answer = await fetch(`http://127.0.0.1:${studio.port}/readyz`);
     check("it says that it is not ready, while it still takes requests", answer.status === 503, `${answer.status} ${await answer.text()}`);
   }
   const code = await ended;
@@ -196,7 +162,7 @@ async function restarted(writers, signal) {
   if (signal === "SIGTERM") check(`it ends with 0 within ${STOP_WITHIN_S} s`, code === 0 && took <= STOP_WITHIN_S, `${code}, ${took.toFixed(1)} s`);
   await sleep(DOWN_MS);
   const again = Date.now();
-  await start();
+  await studio.start();
   const listens = (Date.now() - again) / 1e3;
   const report = await crowd.report;
   await Promise.all(writing);
@@ -218,7 +184,7 @@ async function restarted(writers, signal) {
 }
 
 async function main() {
-  await start();
+  await studio.start();
   const writers = Array.from({ length: ROOMS }, (_, number) => new Writer(number));
   await Promise.all(writers.map((writer) => writer.joined));
   await Promise.all(writers.map((writer) => writer.write_many()));
@@ -235,7 +201,7 @@ try {
 } catch (error) {
   check("it comes to its end", false, error.message);
 } finally {
-  await end("SIGKILL");
-  rmSync(data, { recursive: true, force: true });
+  await studio.end("SIGKILL");
+  studio.forget();
 }
-process.exit(failed === 0 ? 0 : 1);
+process.exit(exit_code());

@@ -3,9 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+mod times;
+
+pub use times::Times;
 
 /// Interleaved pairs, after one to warm up.
 pub const PAIRS: usize = 12;
@@ -82,6 +87,13 @@ impl Pinned {
         self.line().split_whitespace().map(|word| word.parse().expect("a number")).collect()
     }
 
+    /// Makes a load reset its connections, and gives the server time to see their ends: they are part of the next
+    /// figure's price otherwise.
+    pub fn drop_held(&mut self) {
+        self.ask("drop");
+        settle();
+    }
+
     /// Processor time of all its threads, in nanoseconds.
     pub fn cpu_ns(&self) -> f64 {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
@@ -105,6 +117,27 @@ impl Drop for Pinned {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn settle() {
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+/// By how many bytes a server's resident memory grows for each of `count` connections. It has had 64 before, so that what
+/// it needs once is not theirs. `open` is what a load is told to have so many.
+pub fn bytes_per_connection(
+    mut server: Pinned,
+    mut load: Pinned,
+    count: u64,
+    open: impl Fn(u16, u64) -> String,
+) -> f64 {
+    let port = port(&server.line());
+    load.ask(&open(port, 64));
+    load.drop_held();
+    let before = server.resident();
+    let held = load.ask(&open(port, count))[0];
+    settle();
+    (server.resident() - before) / held
 }
 
 /// A program beside this one.

@@ -20,9 +20,12 @@ use crate::disk::gone;
 use crate::engine::{engine, with_core};
 use crate::node::{Exit, Kill, Start};
 use crate::trace::{Kind, digest};
+use crate::verdict::Verdict;
 
 /// Bytes that a pipe holds, as in Linux.
 const PIPE_LEN_MAX: usize = 64 * 1024;
+/// Bytes that a child may have printed and its parent not read. Printing cannot wait here; a real child would.
+const PRINTED_MAX: usize = 1024 * 1024;
 /// The status of a Rust program that panicked.
 const PANICKED: i32 = 101;
 
@@ -142,14 +145,21 @@ impl Core {
         }
     }
 
-    /// Bytes that a child prints; false if its output is no pipe. Nobody waits for room: it prints a line at a time.
+    /// Bytes that a child prints; false if its output is no pipe. What nobody reads ends the run before it fills memory.
     pub(crate) fn print_to_pipe(&mut self, node: u32, number: usize, bytes: &[u8]) -> bool {
         let stream = self.children.known.get(&node).and_then(|child| child.streams[number]);
         let Some(pipe) = stream.and_then(|id| self.children.pipes.get_mut(&id)) else { return false };
-        if pipe.reader.is_some() {
-            pipe.bytes.extend(bytes);
-            self.wakes.append(&mut pipe.wakers);
+        if pipe.reader.is_none() {
+            return true;
         }
+        if pipe.bytes.len() + bytes.len() > PRINTED_MAX {
+            let name = self.nodes[node as usize].rt.name().to_owned();
+            let why = format!("{name} has printed more than {PRINTED_MAX} bytes that its parent does not read");
+            self.fail(Verdict::Refused(why));
+            return true;
+        }
+        pipe.bytes.extend(bytes);
+        self.wakes.append(&mut pipe.wakers);
         true
     }
 }

@@ -138,6 +138,11 @@ impl NodeState {
     pub(crate) fn is_running(&self) -> bool {
         !self.rt.is_dead() && self.exit.is_none()
     }
+
+    /// Whether its process is this one, and lives.
+    pub(crate) fn is_running_as(&self, incarnation: u32) -> bool {
+        self.rt.incarnation() == incarnation && self.is_running()
+    }
 }
 
 /// The world's own clock is right.

@@ -67,8 +67,8 @@ pub(crate) struct Record {
     pub(crate) b: u64,
 }
 
-/// An event with its number and, if they are kept, words.
-type Kept = (u64, Record, Option<Box<str>>);
+/// An event with its number and words.
+type Kept = (u64, Record, Box<str>);
 
 /// The trace of one run.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// An empty trace. `in_words` keeps texts beside the last events, `full` keeps every event.
+    /// An empty trace. `in_words` keeps the last events of each node, `full` keeps every event.
     pub(crate) fn new(in_words: bool, full: bool) -> Self {
         Self {
             hash: ONE,
@@ -99,7 +99,7 @@ impl Trace {
     /// Gives node number `names.len()` its name.
     pub(crate) fn add_node(&mut self, name: &str) {
         self.names.push(name.to_owned());
-        self.last.push(VecDeque::with_capacity(LAST_EVENTS));
+        self.last.push(VecDeque::new());
     }
 
     /// Adds an event. `words` is asked only when somebody will read it.
@@ -114,9 +114,9 @@ impl Trace {
         if !self.in_words {
             return; // who wants to read it runs the seed again, in words
         }
-        let text = Some(words().into_boxed_str());
+        let text = words().into_boxed_str();
         if let Some(full) = &mut self.full {
-            full.push(line(self.events, &record, text.as_deref(), &self.names[record.node as usize]));
+            full.push(line(self.events, &record, &text, &self.names[record.node as usize]));
         }
         let last = &mut self.last[record.node as usize];
         if last.len() == LAST_EVENTS {
@@ -155,7 +155,7 @@ impl Trace {
             let _ = writeln!(text, "  {}", self.names[index]);
             let events = &self.last[index];
             for (number, record, words) in events.iter().skip(events.len().saturating_sub(each)) {
-                let _ = writeln!(text, "    {}", line(*number, record, words.as_deref(), ""));
+                let _ = writeln!(text, "    {}", line(*number, record, words, ""));
             }
         }
         if left_out > 0 {
@@ -166,14 +166,11 @@ impl Trace {
 }
 
 /// One event on one line.
-fn line(number: u64, record: &Record, words: Option<&str>, node: &str) -> String {
+fn line(number: u64, record: &Record, words: &str, node: &str) -> String {
     let at = Moment(record.at);
     let kind = format!("{:?}", record.kind).to_lowercase();
     let gap = if node.is_empty() { "" } else { " " };
-    match words {
-        Some(words) => format!("{at} #{number}{gap}{node} task {} {kind} {words}", record.task),
-        None => format!("{at} #{number}{gap}{node} task {} {kind} {:x} {:x}", record.task, record.a, record.b),
-    }
+    format!("{at} #{number}{gap}{node} task {} {kind} {words}", record.task)
 }
 
 /// A moment of virtual time, printed as seconds with nine digits.

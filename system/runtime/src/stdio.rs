@@ -3,12 +3,9 @@
 //! A reader that went away (a closed pipe) is no reason to die: what cannot be written is dropped.
 
 use std::io::{self, Write};
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::process::PipeArm;
+use crate::process::{PipeArm, reads_its_pipe, writes_its_pipe};
 use crate::sim::{self, Output};
 
 /// Writes a line to standard output.
@@ -61,25 +58,8 @@ impl sim::Pipe for Nothing {
     }
 }
 
-impl AsyncRead for Stdin {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for Stdout {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, from)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
+reads_its_pipe!(Stdin);
+writes_its_pipe!(Stdout);
 
 /// The next line of standard input without its end, or none at its end. A simulated node has no input.
 ///

@@ -13,7 +13,6 @@
 //!
 //! An answer that is none, or a delivery that is missing, ends the process: then there is no figure.
 
-use std::io::BufRead;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -25,9 +24,8 @@ use tokio::net::TcpStream;
 const AT_ONCE: usize = 32;
 /// `shout`s that are on their way at once in a burst.
 const WINDOW: u64 = 16;
-/// Times are counted in steps of so many microseconds, up to so many steps.
-const STEP_US: u64 = 10;
-const STEPS: usize = 200_000;
+/// In steps of 10 microseconds.
+type Times = bench::Times<10>;
 const PAYLOAD: &str = "{\"text\":\"abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\"}";
 
 fn main() {
@@ -36,10 +34,7 @@ fn main() {
 
 async fn obey() {
     let mut held: Vec<Client> = Vec::new();
-    let (send, mut lines) = tokio::sync::mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|line| send.send(line))
-    });
+    let mut lines = bench::lines();
     while let Some(line) = lines.recv().await {
         let words: Vec<&str> = line.split_whitespace().collect();
         let number = |index: usize| words.get(index).and_then(|word| word.parse::<u64>().ok()).expect("a number");
@@ -188,7 +183,7 @@ async fn join_all(clients: Vec<Client>, waits_for: &'static str) -> Vec<Client> 
 }
 
 async fn echo(held: &mut Vec<Client>, time: Duration) -> (Times, f64) {
-    let (stop, times) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Times::new())));
+    let (stop, times) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Times::default())));
     let start = Instant::now();
     let tasks: Vec<_> = held
         .drain(..)
@@ -235,7 +230,7 @@ struct Shouts {
 async fn shout(held: &mut Vec<Client>, rate: Option<u64>, time: Duration) -> (Times, f64) {
     let shouts = Arc::new(Shouts {
         at: Mutex::new(Vec::new()),
-        times: Mutex::new(Times::new()),
+        times: Mutex::new(Times::default()),
         heard: AtomicU64::new(0),
         is_sent: AtomicBool::new(false),
     });
@@ -302,35 +297,6 @@ async fn hear(mut client: Client, shouts: Arc<Shouts>) -> Client {
             times.add(sent.elapsed());
         }
         shouts.heard.fetch_add((number - before) as u64, Ordering::Relaxed);
-    }
-}
-
-/// How often which time was measured.
-struct Times {
-    counts: Vec<u32>,
-    count: u64,
-}
-
-impl Times {
-    fn new() -> Self {
-        Self { counts: vec![0; STEPS], count: 0 }
-    }
-
-    fn add(&mut self, time: Duration) {
-        let step = (time.as_micros() as u64 / STEP_US) as usize;
-        self.counts[step.min(STEPS - 1)] += 1;
-        self.count += 1;
-    }
-
-    /// The time in microseconds that this part of all were done in.
-    fn at(&self, part: f64) -> f64 {
-        let rank = (self.count as f64 * part) as u64;
-        let mut seen = 0;
-        let step = self.counts.iter().position(|count| {
-            seen += u64::from(*count);
-            seen > rank
-        });
-        (step.unwrap_or(STEPS) as f64 + 0.5) * STEP_US as f64
     }
 }
 

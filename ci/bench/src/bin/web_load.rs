@@ -18,9 +18,8 @@ use tokio::task::JoinHandle;
 
 /// Connections that are made at once.
 const AT_ONCE: usize = 64;
-/// Times are counted in steps of so many microseconds, up to so many steps.
-const STEP_US: u64 = 5;
-const STEPS: usize = 200_000;
+/// In steps of 5 microseconds.
+type Times = bench::Times<5>;
 
 /// With one queue, served in order: a scheduler for many threads lets some of a thousand ready connections wait for
 /// long, which would be taken for the server's unfairness.
@@ -146,38 +145,9 @@ async fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).expect("a head is text")
 }
 
-/// How often which time was measured.
-struct Times {
-    counts: Vec<u32>,
-    count: u64,
-}
-
-impl Times {
-    fn new() -> Self {
-        Self { counts: vec![0; STEPS], count: 0 }
-    }
-
-    fn add(&mut self, time: Duration) {
-        let step = (time.as_micros() as u64 / STEP_US) as usize;
-        self.counts[step.min(STEPS - 1)] += 1;
-        self.count += 1;
-    }
-
-    /// The time in microseconds that this part of all were done in.
-    fn at(&self, part: f64) -> f64 {
-        let rank = (self.count as f64 * part) as u64;
-        let mut seen = 0;
-        let step = self.counts.iter().position(|count| {
-            seen += u64::from(*count);
-            seen > rank
-        });
-        (step.unwrap_or(STEPS) as f64 + 0.5) * STEP_US as f64
-    }
-}
-
 async fn run(held: &mut Vec<Client>, time: Duration) -> Times {
     let stop = Arc::new(AtomicBool::new(false));
-    let times = Arc::new(std::sync::Mutex::new(Times::new()));
+    let times = Arc::new(std::sync::Mutex::new(Times::default()));
     let tasks: Vec<_> = held
         .drain(..)
         .map(|mut client| {

@@ -20,45 +20,9 @@ impl Arm for Kernel {
     type WriteHalf = tcp::OwnedWriteHalf;
     type Udp = UdpSocket;
 
-    async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::bind(addr).await
-    }
-    async fn accept(listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-        listener.accept().await
-    }
-    async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(addr).await
-    }
-    fn split(stream: TcpStream) -> (tcp::OwnedReadHalf, tcp::OwnedWriteHalf) {
-        stream.into_split()
-    }
-    fn addresses(stream: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((stream.local_addr()?, stream.peer_addr()?))
-    }
-    fn zero_linger(stream: &mut TcpStream) -> bool {
-        stream.set_zero_linger().is_ok()
-    }
-    async fn udp(addr: SocketAddr) -> io::Result<UdpSocket> {
-        UdpSocket::bind(addr).await
-    }
-    fn udp_addr(socket: &UdpSocket) -> io::Result<SocketAddr> {
-        socket.local_addr()
-    }
-    async fn send_to(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        socket.send_to(bytes, to).await
-    }
-    async fn recv_from(socket: &UdpSocket, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        socket.recv_from(into).await
-    }
-    async fn udp_connect(socket: &UdpSocket, to: SocketAddr) -> Option<io::Result<()>> {
-        Some(socket.connect(to).await)
-    }
-    async fn send(socket: &UdpSocket, bytes: &[u8]) -> io::Result<usize> {
-        socket.send(bytes).await
-    }
-    async fn recv(socket: &UdpSocket, into: &mut [u8]) -> io::Result<usize> {
-        socket.recv(into).await
-    }
+    calls_as_tokio_has_them!();
+    calls_that_turmoil_lacks!();
+
     async fn sleep(time: Duration) {
         tokio::time::sleep(time).await;
     }

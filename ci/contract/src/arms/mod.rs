@@ -1,5 +1,56 @@
 //! The three arms.
 
+/// The calls of [`Arm`](crate::arm::Arm) that all arms have under tokio's names; the types are those in scope.
+macro_rules! calls_as_tokio_has_them {
+    () => {
+        async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+            TcpListener::bind(addr).await
+        }
+        async fn accept(listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+            listener.accept().await
+        }
+        async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
+            TcpStream::connect(addr).await
+        }
+        fn split(stream: TcpStream) -> (Self::ReadHalf, Self::WriteHalf) {
+            stream.into_split()
+        }
+        fn addresses(stream: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
+            Ok((stream.local_addr()?, stream.peer_addr()?))
+        }
+        async fn udp(addr: SocketAddr) -> io::Result<UdpSocket> {
+            UdpSocket::bind(addr).await
+        }
+        fn udp_addr(socket: &UdpSocket) -> io::Result<SocketAddr> {
+            socket.local_addr()
+        }
+        async fn send_to(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+            socket.send_to(bytes, to).await
+        }
+        async fn recv_from(socket: &UdpSocket, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+            socket.recv_from(into).await
+        }
+    };
+}
+
+/// Those that turmoil has not.
+macro_rules! calls_that_turmoil_lacks {
+    () => {
+        fn zero_linger(stream: &mut TcpStream) -> bool {
+            stream.set_zero_linger().is_ok()
+        }
+        async fn udp_connect(socket: &UdpSocket, to: SocketAddr) -> Option<io::Result<()>> {
+            Some(socket.connect(to).await)
+        }
+        async fn send(socket: &UdpSocket, bytes: &[u8]) -> io::Result<usize> {
+            socket.send(bytes).await
+        }
+        async fn recv(socket: &UdpSocket, into: &mut [u8]) -> io::Result<usize> {
+            socket.recv(into).await
+        }
+    };
+}
+
 mod kernel;
 mod sim;
 mod turmoil;

@@ -22,60 +22,14 @@ impl Arm for Ours {
     type WriteHalf = OwnedWriteHalf;
     type Udp = UdpSocket;
 
-    async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::bind(addr).await
-    }
-    async fn accept(listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-        listener.accept().await
-    }
-    async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(addr).await
-    }
-    fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
-        stream.into_split()
-    }
-    fn addresses(stream: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((stream.local_addr()?, stream.peer_addr()?))
-    }
-    fn zero_linger(stream: &mut TcpStream) -> bool {
-        stream.set_zero_linger().is_ok()
-    }
-    async fn udp(addr: SocketAddr) -> io::Result<UdpSocket> {
-        UdpSocket::bind(addr).await
-    }
-    fn udp_addr(socket: &UdpSocket) -> io::Result<SocketAddr> {
-        socket.local_addr()
-    }
-    async fn send_to(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        socket.send_to(bytes, to).await
-    }
-    async fn recv_from(socket: &UdpSocket, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        socket.recv_from(into).await
-    }
-    async fn udp_connect(socket: &UdpSocket, to: SocketAddr) -> Option<io::Result<()>> {
-        Some(socket.connect(to).await)
-    }
-    async fn send(socket: &UdpSocket, bytes: &[u8]) -> io::Result<usize> {
-        socket.send(bytes).await
-    }
-    async fn recv(socket: &UdpSocket, into: &mut [u8]) -> io::Result<usize> {
-        socket.recv(into).await
-    }
+    calls_as_tokio_has_them!();
+    calls_that_turmoil_lacks!();
+
     async fn sleep(time: Duration) {
         runtime::sleep(time).await;
     }
     fn now() -> Duration {
-        runtime::Instant::now().elapsed_since_start()
-    }
-}
-
-trait SinceStart {
-    fn elapsed_since_start(self) -> Duration;
-}
-
-impl SinceStart for runtime::Instant {
-    fn elapsed_since_start(self) -> Duration {
-        // The clock of the wall starts at a fixed moment in each run and goes with the other.
+        // The wall clock starts at a fixed moment in each run, and here goes with the other.
         Duration::from_nanos(runtime::Timestamp::now().as_nanos() as u64)
     }
 }

@@ -22,35 +22,10 @@ impl Arm for Turmoil {
     type WriteHalf = tcp::OwnedWriteHalf;
     type Udp = UdpSocket;
 
-    async fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::bind(addr).await
-    }
-    async fn accept(listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-        listener.accept().await
-    }
-    async fn connect(addr: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(addr).await
-    }
-    fn split(stream: TcpStream) -> (tcp::OwnedReadHalf, tcp::OwnedWriteHalf) {
-        stream.into_split()
-    }
-    fn addresses(stream: &TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
-        Ok((stream.local_addr()?, stream.peer_addr()?))
-    }
+    calls_as_tokio_has_them!();
+
     fn zero_linger(_: &mut TcpStream) -> bool {
         false
-    }
-    async fn udp(addr: SocketAddr) -> io::Result<UdpSocket> {
-        UdpSocket::bind(addr).await
-    }
-    fn udp_addr(socket: &UdpSocket) -> io::Result<SocketAddr> {
-        socket.local_addr()
-    }
-    async fn send_to(socket: &UdpSocket, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        socket.send_to(bytes, to).await
-    }
-    async fn recv_from(socket: &UdpSocket, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        socket.recv_from(into).await
     }
     async fn udp_connect(_: &UdpSocket, _: SocketAddr) -> Option<io::Result<()>> {
         None

@@ -42,8 +42,7 @@ impl OpenFile {
     /// Calls `f` with the file, if its process still lives; counts it in the trace.
     fn act<R>(&self, op: &Op, f: impl FnOnce(&mut FileInode, Plan) -> io::Result<R>) -> io::Result<R> {
         let plan = with_core(|core| {
-            let node = &core.nodes[self.node as usize];
-            let lives = node.rt.incarnation() == self.incarnation && node.is_running();
+            let lives = core.nodes[self.node as usize].is_running_as(self.incarnation);
             core.record_here(Kind::File, op.digest, 0, || op.what.to_owned());
             if lives { core.plan_disk_call(self.node, op.call, op.len) } else { Err(gone()) }
         });
@@ -68,11 +67,7 @@ impl OpenFile {
 
 /// Whether a process lives.
 fn lives(node: u32, incarnation: u32) -> bool {
-    let lives = with_core(|core| {
-        let node = &core.nodes[node as usize];
-        node.rt.incarnation() == incarnation && node.is_running()
-    });
-    lives == Some(true)
+    with_core(|core| core.nodes[node as usize].is_running_as(incarnation)) == Some(true)
 }
 
 /// An operation that no fault touches.

@@ -261,11 +261,10 @@ impl Tree {
         for change in std::mem::take(&mut self.changes) {
             match change {
                 Change::Link(ref place, _) | Change::Unlink(ref place, _) if place.0 == ino => self.apply(change),
-                Change::Rename(ref from, ref to, file) if from.0 == ino => {
+                Change::Rename(ref from, ref to, _) if from.0 == ino => {
                     if to.0 != ino {
                         supersede(&mut left, to);
                     }
-                    let _ = file;
                     self.apply(change);
                 }
                 Change::Rename(from, to, file) if to.0 == ino => {

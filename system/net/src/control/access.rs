@@ -23,7 +23,7 @@ const FIRST: &str = "simurgh-";
 const LAST: &str = ".control";
 
 /// Bytes of such a file; a longer one is none.
-const LEN_MAX: usize = 4 * 1024;
+const LEN_MAX: u64 = 4 * 1024;
 
 /// What a client has to know to control a node.
 #[derive(Debug, Clone)]
@@ -61,9 +61,10 @@ pub async fn found(dir: &Path) -> io::Result<Vec<Access>> {
 
 fn read(path: &Path) -> Option<Access> {
     let file = File::open(path, &OpenOptions::reading()).ok()?;
-    let mut content = vec![0; LEN_MAX];
-    let len = file.read_at(&mut content, 0).ok()?;
-    Access::parse(std::str::from_utf8(&content[..len]).ok()?)
+    if file.len().ok()? > LEN_MAX {
+        return None;
+    }
+    Access::parse(std::str::from_utf8(&file.read_all().ok()?).ok()?)
 }
 
 impl Access {

@@ -12,6 +12,8 @@ use simurgh::runtime;
 use simurgh::web::{Endpoint, router};
 
 const NAME: &str = "bench";
+/// More than are ever opened; the default is 16,384.
+const CONNECTIONS_MAX: usize = 20_000;
 
 /// Present are those who say a name.
 struct User {
@@ -98,7 +100,9 @@ pub fn run() {
             .child("keeper", move || Start::new("keeper", Keeper(keeper.clone())).name(NAME));
         let _root = tree.start("bench").await.expect("it starts");
         let addr = "127.0.0.1:0".parse().expect("an address");
-        let server = Server::start(addr, Options::default(), Endpoint::new(router())).await.expect("a free port");
+        let mut options = Options::default();
+        (options.listener.max_connections, options.listener.max_per_address) = (CONNECTIONS_MAX, CONNECTIONS_MAX);
+        let server = Server::start(addr, options, Endpoint::new(router())).await.expect("a free port");
         println!("{}", server.local_addr().port());
         std::future::pending::<()>().await;
     });

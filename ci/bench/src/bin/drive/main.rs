@@ -8,9 +8,8 @@ mod sim;
 mod web;
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use bench::{PAIRS, Pinned, Ratio, at_most, header, median, port, sibling};
+use bench::{PAIRS, Pinned, Ratio, at_most, bytes_per_connection, header, median, port, sibling};
 
 /// Connections open, and how many of them have a line under way.
 const LOADS: [(u64, u64); 3] = [(1, 1), (100, 100), (10_000, 100)];
@@ -99,8 +98,7 @@ and counters.
     pairs("accepts", |side, counts| {
         let before = servers[side].cpu_ns();
         let answer = loads[side].ask(&format!("open {} {ACCEPTS}", ports[side]));
-        loads[side].ask("drop");
-        std::thread::sleep(Duration::from_millis(200)); // the ends of the connections are part of the price
+        loads[side].drop_held(); // the ends of the connections are part of the price
         if counts {
             cpu[side].push((servers[side].cpu_ns() - before) / answer[0] / 1e3);
             rate[side].push(answer[0] / answer[1]);
@@ -128,7 +126,7 @@ most). The kernel's memory for sockets is in neither. Bar: 16,384 B; aim: 4,096 
         ("bare tokio, a 16 KiB buffer in each task", "peer", &["16384"]),
         ("ours", "ours", &[]),
     ] {
-        let mut bytes: Vec<f64> = (0..MEMORY_ROUNDS).map(|_| bytes_per_connection(program, args)).collect();
+        let mut bytes: Vec<f64> = (0..MEMORY_ROUNDS).map(|_| resident(program, args)).collect();
         bytes.sort_by(f64::total_cmp);
         let (least, most) = (bytes[0], bytes[MEMORY_ROUNDS - 1]);
         let verdict = match program {
@@ -142,16 +140,9 @@ most). The kernel's memory for sockets is in neither. Bar: 16,384 B; aim: 4,096 
     }
 }
 
-fn bytes_per_connection(program: &str, args: &[&str]) -> f64 {
-    let mut server = Pinned::start(0, program, args);
-    let port = port(&server.line());
-    let mut load = Pinned::start(1, "generator", &[]);
-    load.ask(&format!("open {port} 64"));
-    load.ask("drop");
-    std::thread::sleep(Duration::from_millis(200));
-    let before = server.resident();
-    let held = load.ask(&format!("open {port} {MEMORY_CONNECTIONS}"))[0];
-    (server.resident() - before) / held
+fn resident(program: &str, args: &[&str]) -> f64 {
+    let (server, load) = (Pinned::start(0, program, args), Pinned::start(1, "generator", &[]));
+    bytes_per_connection(server, load, MEMORY_CONNECTIONS, |port, count| format!("open {port} {count}"))
 }
 
 /// Instructions that a program of this workspace needs, by callgrind.

@@ -103,7 +103,13 @@ fn web() {
     let [turmoil, madsim, ours, words, own] =
         rounds([(TURMOIL, "web4"), (MADSIM, "web4"), (OURS, "web4"), (OURS, "words4"), (OURS, "own4")]);
     let (text, bar, verdict) = against(1.8, &ratio(&[turmoil.clone(), ours.clone()]));
-    row("W on 4 client hosts, seeds per minute", [&whole(&turmoil), &whole(&madsim), &whole(&ours)], &text, &bar, verdict);
+    row(
+        "W on 4 client hosts, seeds per minute",
+        [&whole(&turmoil), &whole(&madsim), &whole(&ours)],
+        &text,
+        &bar,
+        verdict,
+    );
     let (text, _, _) = against(1.8, &ratio(&[turmoil.clone(), words.clone()]));
     row("the same, every event kept in words", ["", "", &whole(&words)], &text, "none", "");
     let (text, _, _) = against(1.8, &ratio(&[turmoil, own.clone()]));

@@ -1,6 +1,6 @@
 //! Requests and WebSockets beside their peers.
 
-use bench::{Pinned, Ratio, at_most, header, median, port};
+use bench::{Pinned, Ratio, at_most, bytes_per_connection, header, median, port};
 
 /// Rounds that count, after one to warm up; in each every server has its turn.
 const ROUNDS: usize = 12;
@@ -159,13 +159,7 @@ and wait; default allocator, a new server each time; median of {MEMORY_ROUNDS} (
 }
 
 fn idle(name: &str) -> f64 {
-    let mut server = Pinned::start(0, "web_server", &[name]);
-    let port = port(&server.line());
-    let mut load = Pinned::start(1, "web_load", &[]);
-    load.ask(&format!("websocket {port} 64 {MESSAGE_LEN}"));
-    load.ask("drop");
-    std::thread::sleep(std::time::Duration::from_millis(200));
-    let before = server.resident();
-    let held = load.ask(&format!("websocket {port} {MEMORY_CONNECTIONS} {MESSAGE_LEN}"))[0];
-    (server.resident() - before) / held
+    let (server, load) = (Pinned::start(0, "web_server", &[name]), Pinned::start(1, "web_load", &[]));
+    let open = |port, count| format!("websocket {port} {count} {MESSAGE_LEN}");
+    bytes_per_connection(server, load, MEMORY_CONNECTIONS, open)
 }
