@@ -8,6 +8,9 @@
 #![forbid(unsafe_code)]
 
 mod fault;
+mod file;
+mod judge;
+mod plan;
 mod property;
 mod registry;
 mod report;
@@ -16,6 +19,8 @@ mod subject;
 mod value;
 
 pub use fault::{FaultKind, Strike, Takes};
+pub use file::{Problems, Scenario, json_schema};
+pub use judge::{CLASSES, exit_code};
 pub use property::Property;
 pub use registry::{Params, Registry};
 pub use report::{
