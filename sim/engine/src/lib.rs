@@ -75,7 +75,7 @@ pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;
 pub use schedule::Decision;
-pub use sim::{Ended, Node, Sim};
+pub use sim::{Ended, Node, Sim, elapsed};
 pub use simurgh_runtime::observe::Value;
 pub use simurgh_sim_macros::test;
 pub use tally::Tally;

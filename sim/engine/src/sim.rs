@@ -71,6 +71,11 @@ impl<E: Display> Ended for Result<(), E> {
     }
 }
 
+/// Virtual time since the start of the run on this thread; zero outside of one. For invariants, which hold no [`Sim`].
+pub fn elapsed() -> Duration {
+    Duration::from_nanos(crate::engine::now())
+}
+
 /// The engine of the run that this code is part of.
 fn this_engine() -> Rc<Engine> {
     engine().expect("Sim and Node are used inside a simulation")

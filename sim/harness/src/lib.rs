@@ -6,14 +6,18 @@
 //! comes to a [`Report`].
 
 #![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
 
+mod chaos;
 mod fault;
 mod file;
 mod judge;
 mod plan;
 mod property;
+mod record;
 mod registry;
 mod report;
+mod run;
 mod select;
 mod subject;
 mod value;

@@ -1,6 +1,7 @@
 //! Scenario files: read, checked, printed, resolved for a seed.
 
 mod check;
+mod differs;
 mod fields;
 mod problem;
 mod resolve;
@@ -14,6 +15,7 @@ use crate::registry::Registry;
 pub(crate) use check::{Condition, Knob, knob_of, span_of};
 pub(crate) use fields::{Kind, ROOT, Table};
 use problem::Problem;
+pub(crate) use differs::differs;
 pub use problem::Problems;
 pub(crate) use problem::instead;
 pub(crate) use resolve::resolve;

@@ -236,7 +236,8 @@ impl Node {
         text
     }
 
-    fn inline(&self) -> String {
+    /// As a value on one line.
+    pub(crate) fn inline(&self) -> String {
         match &self.what {
             What::Table(entries) => {
                 let parts: Vec<String> =
