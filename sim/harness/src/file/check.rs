@@ -220,10 +220,15 @@ impl Checks<'_> {
         let topology = root.get("topology");
         let roles: Vec<&str> = topology.map_or(&[][..], Node::entries).iter().map(|entry| entry.key.as_str()).collect();
         let workloads = root.get("workload").map_or(&[][..], Node::items);
-        if workloads.is_empty() {
-            self.wrong(root, "[[workload]] is missing: it says what runs");
+        let named = root.get("subject");
+        if workloads.is_empty() && named.is_none() {
+            self.wrong(root, "[[workload]] or subject is missing: it says what runs");
         }
-        let (mut subject, mut client_roles) = (None, Vec::new());
+        if let Some(named) = named {
+            self.known(named, "subject", self.registry.subjects.keys().copied().collect());
+        }
+        let named = named.and_then(Node::as_text).and_then(|name| self.registry.subjects.get(name));
+        let (mut subject, mut client_roles) = (named.map(|subject| subject.name), Vec::new());
         for workload in workloads {
             let Some(name) = workload.get("name") else {
                 self.wrong(workload, "name = \"...\" is missing in [[workload]]");
