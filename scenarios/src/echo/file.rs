@@ -13,9 +13,10 @@ use super::{PLANTED, PORT, client, drain, server, visit};
 
 /// Registers the subject `echo` and what belongs to it.
 pub(crate) fn register(registry: Registry) -> Registry {
-    let subject = Subject::new("echo", "the echo service as its production main runs it, with an operator who interferes")
-        .role("node", |_seat: Seat| server::main())
-        .on_end(end);
+    let subject =
+        Subject::new("echo", "the echo service as its production main runs it, with an operator who interferes")
+            .role("node", |_seat: Seat| server::main())
+            .on_end(end);
     let registry = registry
         .subject(subject)
         .workload(Workload::new("echo.lines", "echo", "says lines and expects each back", &["short", "long"], lines))

@@ -134,6 +134,11 @@ impl Unit {
             return low;
         }
         match self {
+            Unit::Time if low >= 1e6 => {
+                // Ten microseconds are exact enough, and read by people.
+                let exact = stream.between(low as u64, high as u64) as f64;
+                ((exact / 1e4).round() * 1e4).clamp(low, high)
+            }
             Unit::Count | Unit::Time | Unit::Bandwidth => stream.between(low as u64, high as u64) as f64,
             // Four digits are enough, and short ones are read by people.
             Unit::Number | Unit::Share | Unit::Rate => {

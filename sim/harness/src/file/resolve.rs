@@ -23,13 +23,14 @@ pub(crate) fn resolve(root: &Node, seed: u64) -> Node {
     resolve.omit_fields(&mut plan);
     resolve.schedule(&mut plan);
     resolve.buggify(&mut plan);
-    resolve.faults(root, &mut plan);
+    plan.set(&["plan", "seed"], Node::text(seed.to_string()));
     for (path, default) in [("warmup", "1s"), ("chaos", "10s"), ("calm", "10s")] {
         if plan.find(&format!("time.{path}")).is_none() && text_of(root, "level") != "property" {
             plan.set(&["time", path], Node::text(default));
         }
     }
-    plan.set(&["plan", "seed"], Node::text(seed.to_string()));
+    // Last, because there may be many.
+    resolve.faults(root, &mut plan);
     plan
 }
 
@@ -261,7 +262,7 @@ impl Resolve {
                 }
                 let hold = hold_of(strike);
                 free = at + if fault.get("gap").is_some() { hold + draw("gap", Unit::Time, strike, 0.0) } else { 0.0 };
-                add(strike, false, &[("at", number(Unit::Time, at.round()))], hold);
+                add(strike, false, &[("at", number(Unit::Time, (at / 1e4).round() * 1e4))], hold);
             }
         }
         instances
