@@ -8,6 +8,7 @@ pub mod clocks;
 mod determinism;
 pub mod disk;
 pub mod echo;
+pub mod files;
 pub mod http;
 pub mod otp;
 pub mod presence;
