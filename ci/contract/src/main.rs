@@ -8,6 +8,7 @@ mod arm;
 mod arms;
 mod cases;
 mod children;
+mod crashes;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -85,6 +86,9 @@ Ours: {ours}. turmoil: {turmoil}.
     if !details.is_empty() {
         print!("\n## What differs\n\n| case | arm | says | why |\n| --- | --- | --- | --- |\n{details}");
     }
+    let (crashes, against_the_model) = crashes::table();
+    print!("{crashes}");
+    wrong.extend(against_the_model);
     if check && !wrong.is_empty() {
         eprintln!("error: ours differs from the kernel, or is said to differ and does not: {}", wrong.join(", "));
         return ExitCode::FAILURE;

@@ -117,7 +117,7 @@ impl Disk {
     ) -> io::Result<OpenFile> {
         let makes = options.create || options.create_new;
         // As std has it: a file is opened for something, and made or emptied only by who may write.
-        if !(options.write || options.read && !makes && !options.truncate) {
+        if !options.write && (makes || options.truncate || !options.read) {
             return error(ErrorKind::InvalidInput);
         }
         let inode = match self.tree.file(named(path)?) {
