@@ -4,8 +4,8 @@ use simurgh_sim::{Invariant, Seen};
 
 use crate::by_node::number;
 
-/// How long a worker may go on after the next life of its parent has begun.
-const GRACE_NS: u64 = 1_000_000_000;
+/// How long a worker may go on after the next life of its parent has begun: it may be in the middle of something.
+const GRACE_NS: u64 = 4_000_000_000;
 
 /// A process that a node has started does not go on for long after its parent has died, however that came: it would
 /// work beside the one that the next life starts.

@@ -38,7 +38,8 @@ fn body<'a>(source: &'a str, head: &str) -> &'a str {
 /// What stands before the first example or heading, in words of a page.
 fn first_words(doc: &str) -> String {
     let doc = doc.split("```").next().unwrap_or(doc).split(" # ").next().unwrap_or(doc).trim();
-    doc.replace("[`", "`")
+    doc.replace("crate::", "")
+        .replace("[`", "`")
         .replace("`]", "`")
         .replace("`(simurgh_runtime::blocking)", "`")
         .replace("`(crate::Profile::calm)", "`")
@@ -67,8 +68,8 @@ fn value(profile: &Profile, part: Option<&str>, field: &str) -> String {
     let indent = if part.is_some() { "        " } else { "    " };
     let line = format!("\n{indent}{field}: ");
     let rest = text.split_once(&line).unwrap_or_else(|| panic!("no {field} in {text}")).1;
-    let value = if rest.starts_with('(') {
-        let inside: Vec<String> = rest[1..]
+    let value = if let Some(tuple) = rest.strip_prefix('(') {
+        let inside: Vec<String> = tuple
             .split(')')
             .next()
             .unwrap()
