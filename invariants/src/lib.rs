@@ -53,6 +53,7 @@
 //! | [`LogLosesNothing`] `log.nothing_acked_lost` | `wal.unsynced`, `wal.acked-before-sync`, `wal.short-read`, `wal.unchecked`, `wal.sync-again`, `wal.found-is-safe`, `fs.replace-unsynced`, `fs.rename-unsynced` |
 //! | [`HistoryLosesNothing`] `history.nothing_acked_lost` | `history.unsynced`, `history.acked-before-sync`, `history.short-read`, `history.found-is-safe`, `history.directory-unsynced` |
 //! | [`DeadlineKept`] `deadline.kept` | `clock.deadline-by-wall` |
+//! | [`WorkersEnd`] `children.workers_end` | `children.input-ignored` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
 
 #![forbid(unsafe_code)]
@@ -100,6 +101,7 @@ mod supervisor_order;
 mod supervisor_restarts;
 mod supervisor_stop_bounded;
 mod timer_never_early;
+mod workers_end;
 mod ws_close_loses_nothing;
 
 pub use application_order::ApplicationOrder;
@@ -144,4 +146,5 @@ pub use supervisor_order::SupervisorOrder;
 pub use supervisor_restarts::SupervisorRestarts;
 pub use supervisor_stop_bounded::SupervisorStopBounded;
 pub use timer_never_early::TimerNeverEarly;
+pub use workers_end::WorkersEnd;
 pub use ws_close_loses_nothing::WsCloseLosesNothing;

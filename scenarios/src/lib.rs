@@ -4,12 +4,14 @@
 
 pub mod bank;
 pub mod channels;
+pub mod children;
 pub mod clocks;
 mod determinism;
 pub mod disk;
 pub mod echo;
 pub mod files;
 pub mod http;
+mod mutants;
 pub mod otp;
 pub mod presence;
 pub mod pubsub;
@@ -21,7 +23,8 @@ use simurgh_sim::Registry;
 /// All simulations.
 pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
-    let registry = channels::register(registry);
+    let registry = children::register(channels::register(registry));
     let registry = presence::register(sessions::register(pubsub::register(registry)));
-    disk::register(clocks::register(stuck::register(determinism::register(registry))))
+    let registry = disk::register(clocks::register(stuck::register(determinism::register(registry))));
+    mutants::register(registry)
 }

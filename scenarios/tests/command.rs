@@ -61,6 +61,15 @@ fn what_power_cuts_did_to_a_log_is_printed() {
     }
 }
 
+/// All of them, from one seed on; `cargo sim mutants` does it from twenty others on and with each strategy.
+#[test]
+fn each_mutant_is_found_by_the_default_world_and_missed_by_the_calm_one() {
+    let output = sim(&["mutants", "--strategy", "default", "--bases", "0", "--calm", "3"]);
+    let text = text(&output);
+    assert!(output.status.success() && text.contains("PASS"), "{text}");
+    assert!(text.lines().filter(|line| line.contains(" missed; ")).count() >= 20, "{text}");
+}
+
 #[test]
 fn every_seed_repeats() {
     let output = sim(&["determinism", "--seeds", "30"]);
@@ -104,6 +113,9 @@ fn bad_input_is_one_clear_line() {
         (&["run", "echo/chaos", "--world", "mars"], "error: --world: there is no mars;"),
         (&["run", "echo/chaos", "--planted", "x"], "error: --planted: echo/chaos has no x; it has: "),
         (&["determinism", "--seeds", "0"], "error: --seeds: at least one"),
+        (&["mutants", "--calm", "0"], "error: --calm: at least one"),
+        (&["mutants", "--only", "x"], "error: --only: there is no x; there are net.cap-check-then-act"),
+        (&["mutants", "--strategy", "lucky"], "error: --strategy: there is no lucky; there are default"),
     ] {
         let output = sim(args);
         let text = text(&output);

@@ -1,8 +1,8 @@
-//! Disks and clocks: the simulations as plain tests, what they must find, and the figures that they print.
+//! Disks, clocks and child processes: the simulations as plain tests, what they must find, and the figures that they print.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // a test starts programs, and asks what the bans keep from others
 
-use scenarios::{clocks, disk, registry};
+use scenarios::{children, clocks, disk, registry};
 use simurgh_sim::{Effect, Outcome, Profile, RunConfig, Sim, Simulation, Tally, Verdict, run_once};
 
 /// Of ten power cuts each.
@@ -20,6 +20,11 @@ async fn disk_wal(sim: Sim) -> Outcome {
 #[simurgh_sim::test(seeds = 100, profile = disk::profile())]
 async fn disk_history(sim: Sim) -> Outcome {
     disk::history::history(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn children_workers(sim: Sim) -> Outcome {
+    children::workers(sim).await
 }
 
 #[simurgh_sim::test(seeds = 100, profile = clocks::profile())]
@@ -91,6 +96,11 @@ fn each_planted_bug_of_the_log_is_found() {
 fn each_planted_bug_of_the_history_is_found() {
     let (bugs, plain) = (disk::history::PLANTED, disk::history::PLANTED_PLAINLY);
     check("disk/history", &bugs, &plain, "history.nothing_acked_lost");
+}
+
+#[test]
+fn a_worker_that_does_not_end_with_its_parent_is_found() {
+    check("children/workers", &children::PLANTED, &[], "children.workers_end");
 }
 
 #[test]

@@ -377,6 +377,8 @@ fn find(simulation: &Simulation, bug: &str, profile: &Profile, seeds: std::ops::
 #[test]
 fn each_planted_bug_is_found_by_its_invariant_and_missed_without_faults() {
     let expected = [
+        ("net.kill-leaves-entry", "net.count_returns"),
+        ("net.accept-not-tried-again", ""),
         ("net.cap-check-then-act", "net.caps_respected"),
         ("net.lost-wakeup", "net.serves_again"),
         ("net.count-not-decremented", "net.count_returns"),

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use simurgh_runtime::process::Command;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A network and a clock.
@@ -46,6 +48,9 @@ pub struct Scene {
     pub port: u16,
     /// The address on which to listen: all of the machine's, or the loopback's.
     pub any: IpAddr,
+    /// How to start one of `children.rs`.
+    pub program: fn(&str) -> Command,
+    folder: PathBuf,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -65,7 +70,20 @@ pub enum Side {
 
 impl Scene {
     pub fn new(server: IpAddr, any: IpAddr, port: u16) -> Self {
-        Self { server, port, any, seen: Arc::default() }
+        let folder = PathBuf::from(format!("/contract-{}-{port}", std::process::id()));
+        Self { server, port, any, program: |name| Command::new(name), folder, seen: Arc::default() }
+    }
+
+    /// The same on the real machine: below its folder for what is temporary, and with real processes.
+    pub fn on_the_machine(mut self) -> Self {
+        self.folder = std::env::temp_dir().join(self.folder.strip_prefix("/").unwrap_or(&self.folder));
+        self.program = |name| Command::this_program().expect("this program").var(crate::children::CHILD, name);
+        self
+    }
+
+    /// A folder that is the case's own, and empty at first.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The server's address at one of the case's ports.

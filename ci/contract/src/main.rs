@@ -1,4 +1,4 @@
-//! Asks the kernel, our simulator and turmoil the same questions about sockets and time, and writes what each
+//! Asks the kernel, our simulator and turmoil the same questions about sockets, time, files and processes, and writes what each
 //! answered to `reports/contract.md`. Where they differ, the kernel is right.
 //!
 //! `contract [--check]`: with `--check`, it fails if our simulator differs from the kernel in a case that
@@ -7,6 +7,8 @@
 mod arm;
 mod arms;
 mod cases;
+mod children;
+mod crashes;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -21,6 +23,9 @@ const DIFFERENCES: &[(&str, &str)] = &[];
 const FIRST_PORT: u16 = 21_000;
 
 fn main() -> ExitCode {
+    if let Some(code) = children::of_this_process() {
+        return code;
+    }
     let check = std::env::args().any(|arg| arg == "--check");
     // A panic of an arm is its answer.
     std::panic::set_hook(Box::new(|_| {}));
@@ -30,7 +35,10 @@ fn main() -> ExitCode {
     let mut details = String::new();
     for (index, (area, name, case)) in CASES.iter().enumerate() {
         let port = FIRST_PORT + index as u16 * 4;
-        let [kernel, ours, turmoil] = ARMS.map(|(_, run)| run(case, port));
+        let [kernel, ours, turmoil] = ARMS.map(|(arm, run)| match (arm, *area) {
+            ("turmoil", "files" | "processes") => Err(format!("no {area}")),
+            _ => run(case, port),
+        });
         let reason = DIFFERENCES.iter().find(|(of, _)| of == name).map(|(_, why)| *why);
         let verdicts = [&ours, &turmoil].map(|answer| match answer {
             Err(_) => 2,
@@ -62,10 +70,10 @@ fn main() -> ExitCode {
         counts.map(|[same, differs, skipped]| format!("{same} same, {differs} differ, {skipped} skipped"));
     print!(
         "\
-# What a program may see of sockets and time
+# What a program may see of sockets, time, files and processes
 
-{} cases, each a server's and a client's side, run on tokio's own sockets over loopback (the kernel), in our simulator
-without faults, and in turmoil 0.7.2. Each side notes what it sees; the kernel's answer is right. Made by
+{} cases, each a server's and a client's side, run on the kernel (tokio's sockets over loopback, files below the temporary
+folder, real processes), in our simulator without faults, and in turmoil 0.7.2. Each side notes what it sees; the kernel's answer is right. Made by
 `ci/contract/run`.
 
 Ours: {ours}. turmoil: {turmoil}.
@@ -78,6 +86,9 @@ Ours: {ours}. turmoil: {turmoil}.
     if !details.is_empty() {
         print!("\n## What differs\n\n| case | arm | says | why |\n| --- | --- | --- | --- |\n{details}");
     }
+    let (crashes, against_the_model) = crashes::table();
+    print!("{crashes}");
+    wrong.extend(against_the_model);
     if check && !wrong.is_empty() {
         eprintln!("error: ours differs from the kernel, or is said to differ and does not: {}", wrong.join(", "));
         return ExitCode::FAILURE;

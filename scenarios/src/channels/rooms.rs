@@ -36,7 +36,7 @@ pub const PLANTED: [&str; 6] = [
 
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "5 clients that join, join again, leave, crash and vanish, over WebSockets, under every fault";
-    let rooms = Simulation::new("channels/rooms", about, rooms).planted_plainly(&PLANTED);
+    let rooms = Simulation::new("channels/rooms", about, rooms).planted(&["ws.short-write"]).planted_plainly(&PLANTED);
     let about = "the same over long-poll, on a network that loses and resets";
     let polls = Simulation::new("channels/polls", about, polls).profile(profile());
     registry.with(rooms).with(polls.planted_plainly(&["channels.outbox-overtakes"]))

@@ -20,8 +20,16 @@ const ROOM: &str = "lobby";
 const PEOPLE: [&str; 3] = ["Alice", "Bob", "Charlie"];
 
 /// The planted bugs that `disk/history` must find.
-pub const PLANTED: [&str; 4] =
-    ["history.short-read", "history.found-is-safe", "history.directory-unsynced", "fs.rename-unsynced"];
+pub const PLANTED: [&str; 8] = [
+    "history.short-write",
+    "history.sync-again",
+    "fs.replace-short-write",
+    "history.retry-without-key",
+    "history.short-read",
+    "history.found-is-safe",
+    "history.directory-unsynced",
+    "fs.rename-unsynced",
+];
 
 /// Those that it must find and that a disk that fails finds even where power cuts lose nothing.
 pub const PLANTED_PLAINLY: [&str; 3] = ["history.unsynced", "history.acked-before-sync", "fs.replace-unsynced"];

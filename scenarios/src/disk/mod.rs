@@ -100,6 +100,12 @@ pub async fn unsynced(sim: Sim) -> Outcome {
 
 /// The log on a disk that lies, and whether that is noticed.
 ///
+/// By whom? Whoever remembers what was acknowledged (a client, another node) notices each loss: that is what is counted
+/// as lost here. The store alone notices only if its files contradict each other. If all of what is gone was at the
+/// end, what is left is an earlier state of the same store, whole and with right checksums, and nothing on this disk
+/// tells it from a store that had not been written to since. A checksum or an epoch cannot help: what they would be
+/// compared with lay on the same disk. And a lie after which a true sync came before the power went cost nothing.
+///
 /// # Errors
 /// As those of [`wal`].
 pub async fn lying(sim: Sim) -> Outcome {
@@ -116,6 +122,12 @@ pub async fn lying(sim: Sim) -> Outcome {
     let lied = sim.effects().of(Effect::DiskLie) > 0;
     sim.count("seeds on whose disk a sync lied", u64::from(lied));
     sim.count("seeds that noticed, by a loss or by themselves", u64::from(counts.lost() > 0 || is_damaged));
+    sim.count("seeds whose clients miss what was acknowledged", u64::from(counts.lost() > 0));
+    sim.count("seeds whose store finds its files damaged", u64::from(is_damaged));
+    sim.count(
+        "seeds on whose disk a sync lied, and nothing was lost by it",
+        u64::from(lied && counts.lost() == 0 && !is_damaged),
+    );
     Ok(())
 }
 
@@ -154,6 +166,7 @@ async fn begin(sim: Sim, node: &Node, stream: &mut Stream, fails: bool) -> Outco
         node.started().await?;
     }
     let own = sim.disk(node);
+    let fails = fails && !sim.is_calm();
     match stream.below(4) {
         0 if fails => {
             sim.set_disk(node, DiskFaults { read_error: 0.01, write_error: 0.02, sync_error: 0.1, ..own });
@@ -166,6 +179,10 @@ async fn begin(sim: Sim, node: &Node, stream: &mut Stream, fails: bool) -> Outco
 
 /// Kills the store at a time that is drawn, perhaps inside a file call, and mends its disk.
 async fn end(sim: Sim, node: &Node, stream: &mut Stream, how: Kill) {
+    if sim.is_calm() {
+        sleep(stream.between(1, 100).millis()).await;
+        return; // it goes on: a kill is a fault
+    }
     if stream.chance(0.5) {
         sim.kill_inside(node, how, stream.between(1, 40) as u32);
         // It may end by itself before that, by an error of its disk.

@@ -18,7 +18,7 @@ use simurgh::runtime::net::TcpStream;
 use simurgh_invariants::{
     CapsRespected, CountReturns, DrainLeavesNone, EchoBounded, EchoInOrder, NoBystanderHurt, ServesAgain,
 };
-use simurgh_sim::{Exit, Node, Outcome, Registry, Sim, Simulation};
+use simurgh_sim::{Effect, Exit, Node, Outcome, Registry, Sim, Simulation};
 
 /// Servers, clients, and the lines that each client says.
 const SERVERS: usize = 2;
@@ -28,7 +28,9 @@ const LINES: u64 = 50;
 pub(crate) const PORT: u16 = 4000;
 
 /// The planted bugs that `echo/chaos` must find.
-pub const PLANTED: [&str; 7] = [
+pub const PLANTED: [&str; 9] = [
+    "net.kill-leaves-entry",
+    "net.accept-not-tried-again",
     "net.cap-check-then-act",
     "net.lost-wakeup",
     "net.count-not-decremented",
@@ -40,7 +42,8 @@ pub const PLANTED: [&str; 7] = [
 
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "2 echo servers, 20 clients with 50 lines each, under every fault there is";
-    registry.with(Simulation::new("echo/chaos", about, chaos).planted(&PLANTED))
+    let shown = [Effect::SlowPair, Effect::Bandwidth, Effect::ClockOff, Effect::ClockStep];
+    registry.with(Simulation::new("echo/chaos", about, chaos).planted(&PLANTED).shows(&shown))
 }
 
 /// The whole story: see the module.

@@ -35,7 +35,10 @@ pub const PLANTED: [&str; 5] = [
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "an HTTP server, 12 clients that stay, vanish, dawdle and close, and a drain in the middle of it";
     let profile = Profile::nasty().without_faults();
-    let clients = Simulation::new("http/clients", about, clients).profile(profile).planted_plainly(&PLANTED);
+    let clients = Simulation::new("http/clients", about, clients)
+        .profile(profile)
+        .planted(&["ws.short-read"])
+        .planted_plainly(&PLANTED);
     leaving::register(floods::register(registry.with(clients)))
 }
 

@@ -18,6 +18,7 @@ const KEYS: u64 = 3;
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "every mailbox policy under a flood: bounds, order of each sender, and accounts that add up";
     let simulation = Simulation::new("otp/mailboxes", about, mailboxes).profile(schedules());
+    let simulation = simulation.planted(&["otp.message-lost-to-preemption"]);
     registry.with(simulation.planted_plainly(&[
         "otp.mailbox-off-by-one",
         "otp.mailbox-overtakes",

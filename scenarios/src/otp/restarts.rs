@@ -18,6 +18,7 @@ const RESTARTS: u32 = 3;
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "children that crash alone and together: intensity, back-off, and each is up again";
     let simulation = Simulation::new("otp/restarts", about, restarts).profile(schedules());
+    let simulation = simulation.planted(&["supervisor.exit-lost-to-preemption"]);
     registry.with(simulation.planted_plainly(&[
         "supervisor.double-start",
         "supervisor.intensity-off-by-one",

@@ -27,7 +27,9 @@ const PERMDOWN_PERIOD: Duration = Duration::from_mins(1);
 const PAUSE_MAX: Duration = Duration::from_secs(12);
 
 /// The planted bugs that `presence/replicas` must find.
-pub const PLANTED: [&str; 8] = [
+pub const PLANTED: [&str; 10] = [
+    "presence.gap-taken-for-seen",
+    "presence.silence-by-wall",
     "presence.removal-forgets-tag",
     "presence.removal-without-tick",
     "presence.old-version-kept",
@@ -73,6 +75,9 @@ pub async fn replicas(sim: Sim) -> Outcome {
     let mut stream = sim.workload("disasters");
     for _ in 0..stream.between(2, 6) {
         sleep(stream.between(500, 8_000).millis()).await;
+        if sim.is_calm() {
+            continue;
+        }
         strike(&sim, &nodes, &mut stream).await?;
     }
     calm(&sim, &nodes, &mut stream).await?;
@@ -120,7 +125,7 @@ async fn strike(sim: &Sim, nodes: &[Node], stream: &mut Stream) -> Outcome {
         )
     };
     let node = &nodes[at];
-    match stream.below(9) {
+    match stream.below(10) {
         0 => sim.partition(&one, &others),
         1 => sim.partition_one_way(&one, &others),
         2 => sim.partition_one_way(&others, &one),
@@ -129,6 +134,10 @@ async fn strike(sim: &Sim, nodes: &[Node], stream: &mut Stream) -> Outcome {
         5 => sim.pause(node, stream.between(100, PAUSE_MAX.as_millis() as u64).millis()),
         6 => drop(sim.reset_one(node)),
         7 => stop(node, stream).await?,
+        8 => {
+            let by_ms = stream.between(1_000, 3_600_000).cast_signed();
+            sim.step_clock(node, if stream.below(2) == 0 { by_ms } else { -by_ms });
+        }
         _ => {
             let how = if stream.below(2) == 0 { Kill::Crash } else { Kill::Power };
             sim.kill(node, how);
@@ -166,7 +175,7 @@ async fn calm(sim: &Sim, nodes: &[Node], stream: &mut Stream) -> Outcome {
         node.started().await?;
     }
     sleep(1.secs()).await;
-    if stream.below(2) == 0 {
+    if !sim.is_calm() && stream.below(2) == 0 {
         sim.kill(&nodes[stream.below(NODES as u64) as usize], Kill::Power);
     }
     Ok(())

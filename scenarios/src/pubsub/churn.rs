@@ -23,6 +23,7 @@ const ROOM: usize = 1_000;
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "topics whose subscribers come, go, fall behind, panic and answer while others publish";
     let simulation = Simulation::new("pubsub/churn", about, churn).profile(schedules());
+    let simulation = simulation.planted(&["pubsub.message-lost-to-preemption"]);
     registry.with(simulation.planted_plainly(&[
         "pubsub.topic-taken-away",
         "pubsub.place-not-asked",

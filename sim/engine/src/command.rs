@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crate::effects::{Effect, Effects};
 use crate::flags::Flags;
+use crate::mutants;
 use crate::registry::{Registry, Simulation};
 use crate::run::Report;
 use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
@@ -27,6 +28,7 @@ usage: sim list
        sim run NAME [--seeds N] [--seed S] [--world own|calm|random|pct|pos|fifo] [--planted BUG] [--trace FILE]
        sim determinism [NAME] [--seeds N]
        sim planted [NAME] [--seeds N]
+       sim mutants [--seeds N] [--calm N] [--bases N] [--base SEED] [--only BUG] [--strategy S]
 
   list         the simulations, with the planted bugs that each must find
   run          runs a simulation under many seeds (default 100), or under one
@@ -34,7 +36,12 @@ usage: sim list
                order and in parallel: all hashes must be equal (default 1000 seeds of echo/chaos)
   planted      looks for each planted bug: found by the default world, missed by the calm one, and
                clean when it is not planted (default 1000 seeds)
+  mutants      how soon the default world finds each of the bugs that are planted in real services: under each strategy
+               from --base on (default 0), under the default from 20 others on, for at most 1000 seeds each; and that
+               the calm world misses it, and that the simulations are clean without (--calm seeds each). Writes the report, unless it was
+               asked for less. What is known of this build is not measured again: an interrupted one goes on.
 
+  --strategy     default, random, pct, pos or fifo: only that one
   --world calm   first come first served, no faults; random, pct, pos and fifo choose the strategy alone
 
 example: sim run echo/chaos --seeds 200
@@ -81,6 +88,10 @@ fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
             let all = registry.iter().filter(|simulation| chosen.is_none_or(|chosen| chosen.name == simulation.name));
             planted(&all.collect::<Vec<_>>(), flags.number("seeds")?.unwrap_or(1000))
         }
+        "mutants" => {
+            let flags = Flags::parse(rest, &["seeds", "calm", "bases", "base", "only", "strategy"])?;
+            mutants::command(registry, &flags)
+        }
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -111,7 +122,7 @@ fn list(registry: &Registry) -> String {
     text
 }
 
-fn launch(simulation: &Simulation) -> Launch {
+pub(crate) fn launch(simulation: &Simulation) -> Launch {
     Launch { args: vec!["__worker".into(), simulation.name.into()] }
 }
 
@@ -220,6 +231,9 @@ fn must_show(simulation: &Simulation) -> Vec<Effect> {
         (faults.one_way_every_ns, Effect::OneWay),
         (faults.reset_every_ns, Effect::Reset),
         (faults.emfile_every_ns, Effect::Emfile),
+        (faults.clog_every_ns, Effect::Clog),
+        (faults.swizzle_every_ns, Effect::Swizzle),
+        (faults.half_open_every_ns, Effect::HalfOpen),
         // Connections that are reset are there to be felt.
         (faults.reset_every_ns, Effect::Loss),
         (faults.reset_every_ns, Effect::SplitRead),

@@ -67,6 +67,8 @@ pub(crate) struct Core {
     pub(crate) tally: Tally,
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
     pub(crate) planted: Option<String>,
+    /// The world without faults.
+    pub(crate) is_calm: bool,
     /// When a node last emitted an event that is no heartbeat, and how long ago that may be.
     pub(crate) last_progress: u64,
     pub(crate) no_progress_ns: Option<u64>,
@@ -119,6 +121,7 @@ impl Core {
             tally: Tally::default(),
             sites: BTreeMap::new(),
             planted: None,
+            is_calm: false,
             last_progress: 0,
             no_progress_ns: None,
             closed: false,

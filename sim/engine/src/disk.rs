@@ -68,6 +68,11 @@ fn error<T>(kind: ErrorKind) -> io::Result<T> {
     Err(kind.into())
 }
 
+/// A path that names something: the empty one names nothing, and is the working directory only for `sync_dir`.
+fn named(path: &Path) -> io::Result<&Path> {
+    if path.as_os_str().is_empty() { error(ErrorKind::NotFound) } else { Ok(path) }
+}
+
 impl Disk {
     /// An empty disk, whose faults come from `stream`.
     pub(crate) fn new(faults: DiskFaults, stream: Stream) -> Self {
@@ -111,8 +116,15 @@ impl Disk {
         options: &OpenOptions,
     ) -> io::Result<OpenFile> {
         let makes = options.create || options.create_new;
-        let inode = match self.tree.file(path) {
+        // As std has it: a file is opened for something, and made or emptied only by who may write.
+        if !options.write && (makes || options.truncate || !options.read) {
+            return error(ErrorKind::InvalidInput);
+        }
+        let inode = match self.tree.file(named(path)?) {
             Ok(_) if options.create_new => return error(ErrorKind::AlreadyExists),
+            Err(why) if options.create_new && why.kind() == ErrorKind::IsADirectory => {
+                return error(ErrorKind::AlreadyExists);
+            }
             Ok(inode) => inode,
             Err(none) if none.kind() == ErrorKind::NotFound && makes => self.tree.create(path)?,
             Err(why) => return Err(why),
@@ -128,13 +140,13 @@ impl Disk {
         let done = |()| PathReply::Done;
         match op {
             PathOp::CreateDirAll(path) => self.tree.create_directories(path).map(done),
-            PathOp::RemoveFile(path) => self.tree.remove_file(path).map(done),
-            PathOp::RemoveDirAll(path) => self.tree.remove_directory(path).map(done),
-            PathOp::Rename(from, to) => self.tree.rename(from, to).map(done),
+            PathOp::RemoveFile(path) => self.tree.remove_file(named(path)?).map(done),
+            PathOp::RemoveDirAll(path) => self.tree.remove_directory(named(path)?).map(done),
+            PathOp::Rename(from, to) => self.tree.rename(named(from)?, named(to)?).map(done),
             PathOp::SyncDir(path) if plan.lies => self.tree.has_directory(path).map(done),
             PathOp::SyncDir(path) => self.tree.sync_directory(path).map(done),
-            PathOp::Metadata(path) => self.tree.metadata(path).map(PathReply::Metadata),
-            PathOp::ReadDir(path) => self.tree.names(path).map(PathReply::Names),
+            PathOp::Metadata(path) => self.tree.metadata(named(path)?).map(PathReply::Metadata),
+            PathOp::ReadDir(path) => self.tree.names(named(path)?).map(PathReply::Names),
         }
     }
 }

@@ -43,6 +43,7 @@ mod flags;
 mod heap;
 mod interpose;
 mod invariant;
+mod mutants;
 mod net;
 mod node;
 mod physics;
@@ -71,7 +72,7 @@ pub use node::{Exit, Kill};
 pub use physics::{
     Clocks, Datagrams, DiskPhysics, Disks, Faults, Latency, Lookups, Physics, Profile, Schedule, Strategies,
 };
-pub use registry::{Registry, Simulation};
+pub use registry::{Mutant, Mutants, Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;
 pub use schedule::Decision;

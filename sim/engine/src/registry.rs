@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::effects::Effect;
@@ -106,10 +107,35 @@ impl Simulation {
     }
 }
 
+/// A bug planted in a real service, by which simulations and the default world are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mutant {
+    /// The name in `planted!("..")`.
+    pub bug: &'static str,
+    /// The kind of mistake, in a few words.
+    pub kind: &'static str,
+    /// The simulation that must find it.
+    pub simulation: &'static str,
+}
+
+/// What `sim mutants` plants, and where it looks and writes.
+#[derive(Debug, Clone, Default)]
+pub struct Mutants {
+    /// All of them.
+    pub all: &'static [Mutant],
+    /// The folder that the other two, and the places in the report, are relative to.
+    pub root: PathBuf,
+    /// Where the services are: each bug must be planted in a file below.
+    pub sources: PathBuf,
+    /// The page that the measurement is written to.
+    pub report: PathBuf,
+}
+
 /// The simulations of a program, by name.
 #[derive(Clone, Default)]
 pub struct Registry {
     simulations: BTreeMap<&'static str, Simulation>,
+    pub(crate) mutants: Mutants,
 }
 
 impl Registry {
@@ -125,6 +151,18 @@ impl Registry {
     pub fn with(mut self, simulation: Simulation) -> Self {
         let name = simulation.name;
         assert!(self.simulations.insert(name, simulation).is_none(), "two simulations are called {name}");
+        self
+    }
+
+    /// Says by which mutants the simulations are judged.
+    ///
+    /// # Panics
+    /// If there is no simulation of the name that one of them gives.
+    pub fn mutants(mut self, mutants: Mutants) -> Self {
+        for Mutant { bug, simulation, .. } in mutants.all {
+            assert!(self.simulations.contains_key(simulation), "{bug}: there is no simulation {simulation}");
+        }
+        self.mutants = mutants;
         self
     }
 

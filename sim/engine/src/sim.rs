@@ -86,6 +86,12 @@ fn with<R>(f: impl FnOnce(&mut Core) -> R) -> R {
 }
 
 impl Sim {
+    /// Whether this is the world without any faults, [`Profile::calm`](crate::Profile::calm): a story that causes
+    /// disasters of its own leaves them out then.
+    pub fn is_calm(&self) -> bool {
+        with(|core| core.is_calm)
+    }
+
     /// Adds a node and starts its program, a function that makes it anew for each start: usually
     /// the one that production's `main` awaits.
     ///

@@ -39,6 +39,7 @@ pub(crate) struct Launch {
 
 /// What a worker is to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // each is a word of the job
 pub(crate) struct Job {
     pub(crate) seeds: Vec<u64>,
     /// Run them on two threads at once.
@@ -49,6 +50,10 @@ pub(crate) struct Job {
     pub(crate) trace: Option<PathBuf>,
     pub(crate) planted: Option<String>,
     pub(crate) world: World,
+    /// In the default world instead of the simulation's own.
+    pub(crate) in_default: bool,
+    /// Stop at the first seed that fails.
+    pub(crate) until_failure: bool,
 }
 
 /// The kind of world, as far as a command line can choose it.
@@ -103,7 +108,12 @@ impl Job {
     fn encode(&self) -> String {
         let seeds: Vec<String> = self.seeds.iter().map(u64::to_string).collect();
         let mut text = format!("seeds={}\nworld={}\n", seeds.join(","), self.world.name());
-        for (name, on) in [("parallel", self.parallel), ("in_words", self.in_words)] {
+        for (name, on) in [
+            ("parallel", self.parallel),
+            ("in_words", self.in_words),
+            ("in_default", self.in_default),
+            ("until_failure", self.until_failure),
+        ] {
             if on {
                 let _ = writeln!(text, "{name}=yes");
             }
@@ -126,6 +136,8 @@ impl Job {
             trace: fields.get("trace").map(PathBuf::from),
             planted: fields.get("planted").map(|planted| (*planted).to_owned()),
             world: World::parse(fields.get("world")?)?,
+            in_default: fields.contains_key("in_default"),
+            until_failure: fields.contains_key("until_failure"),
         })
     }
 
@@ -137,7 +149,8 @@ impl Job {
 
     /// Does the job, in this process.
     pub(crate) fn work(&self, profile: &Profile, body: &Body) {
-        let profile = self.world.apply(profile.clone());
+        let own = if self.in_default { Profile::nasty() } else { profile.clone() };
+        let profile = self.world.apply(own);
         if self.parallel {
             let (one, other) = self.seeds.split_at(self.seeds.len() / 2);
             std::thread::scope(|scope| {
@@ -166,6 +179,9 @@ impl Job {
                 }
             }
             tell(&format!("done\t{}", encode(&report)));
+            if self.until_failure && report.failure.is_some() {
+                return;
+            }
         }
     }
 }
@@ -301,7 +317,7 @@ impl Launch {
     /// that for the seed it was running. Returns the seeds that it did not get to.
     pub(crate) fn run(&self, job: &Job, mut each: impl FnMut(Report)) -> Vec<u64> {
         let mut left = job.seeds.clone();
-        let mut running: Vec<u64> = Vec::new();
+        let (mut running, mut has_failed): (Vec<u64>, bool) = (Vec::new(), false);
         let started = std::env::current_exe().and_then(|program| {
             Command::new(program)
                 .args(&self.args)
@@ -334,6 +350,7 @@ impl Launch {
                         if let Some(report) = decode(rest) {
                             running.retain(|seed| *seed != report.seed);
                             left.retain(|seed| *seed != report.seed);
+                            has_failed |= report.failure.is_some();
                             each(report);
                         }
                     }
@@ -343,6 +360,9 @@ impl Launch {
         }
         let status = child.wait();
         let stderr = stderr.and_then(|stderr| stderr.join().ok()).unwrap_or_default();
+        if job.until_failure && has_failed {
+            left.clear();
+        }
         if running.is_empty() && !left.is_empty() {
             // It ended before it began: one of the seeds must stand for that, or nobody would know.
             running.push(left[0]);
@@ -382,6 +402,8 @@ mod tests {
             trace: Some("a/b.txt".into()),
             planted: Some("echo.unbounded-buffer".into()),
             world: World::Pct,
+            in_default: true,
+            until_failure: true,
         };
         assert_eq!(Job::decode(&job.encode()), Some(job));
 

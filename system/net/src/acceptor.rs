@@ -86,6 +86,10 @@ impl<H: Handler> Acceptor<H> {
                 Err(error) => {
                     drop(slot);
                     backoff = self.failed(&error, backoff);
+                    if planted!("net.accept-not-tried-again") {
+                        changed(&mut phase).await;
+                        continue;
+                    }
                     select! {
                         () = sleep(backoff) => {},
                         () = changed(&mut phase) => {},

@@ -332,7 +332,8 @@ impl Drop for Stay {
     fn drop(&mut self) {
         let interrupted = if std::thread::panicking() { "panic" } else { "kill" };
         let reason = self.ended.unwrap_or(interrupted);
-        let forgets = planted!("net.count-not-decremented") && reason == "reset";
+        let forgets = (planted!("net.count-not-decremented") && reason == "reset")
+            || (planted!("net.kill-leaves-entry") && reason == "kill");
         if self.admitted {
             self.listener.dismiss(self.connection.peer.ip());
         }

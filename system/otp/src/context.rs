@@ -155,6 +155,9 @@ impl<S: Server> Context<S> {
         self.burst += 1;
         if let Some(entry) = self.ready(cx) {
             coop.made_progress();
+            if planted!("otp.message-lost-to-preemption") {
+                drop(ready!(coop::poll_proceed(cx))); // with the message in hand
+            }
             return Poll::Ready(entry);
         }
         self.burst = 0;

@@ -59,6 +59,9 @@ impl Subscription {
         let coop = ready!(coop::poll_proceed(cx));
         let next = ready!(self.outbox.poll_next(cx));
         coop.made_progress();
+        if planted!("pubsub.message-lost-to-preemption") {
+            drop(ready!(coop::poll_proceed(cx))); // with the message in hand
+        }
         Poll::Ready(next.inspect(open))
     }
 

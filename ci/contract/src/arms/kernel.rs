@@ -34,7 +34,8 @@ impl Arm for Kernel {
 
 pub fn run(case: &Case, port: u16) -> Result<Vec<String>, String> {
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let scene = Scene::new(loopback, loopback, port);
+    let scene = Scene::new(loopback, loopback, port).on_the_machine();
+    std::fs::create_dir_all(scene.folder()).map_err(|error| error.to_string())?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let (server, client) = (case.server::<Kernel>(scene.clone()), case.client::<Kernel>(scene.clone()));
@@ -48,5 +49,6 @@ pub fn run(case: &Case, port: u16) -> Result<Vec<String>, String> {
             Err(_) => Err("hangs".to_owned()),
         }
     });
+    let _ = std::fs::remove_dir_all(scene.folder());
     outcome(&scene, ended)
 }

@@ -41,6 +41,7 @@ pub fn run(case: &Case, port: u16) -> Result<Vec<String>, String> {
     let (case, both) = (*case, scene.clone());
     let body: Body = Arc::new(move |sim| {
         let scene = both.clone();
+        crate::children::register(sim);
         Box::pin(async move {
             let here = scene.clone();
             let server = sim.node("server", move || case.server::<Ours>(here.clone()));
@@ -48,7 +49,13 @@ pub fn run(case: &Case, port: u16) -> Result<Vec<String>, String> {
                 return Err(format!("the server is at {}", server.ip()));
             }
             let here = scene.clone();
-            let client = sim.node("client", move || case.client::<Ours>(here.clone()));
+            let client = sim.node("client", move || {
+                let here = here.clone();
+                async move {
+                    runtime::fs::create_dir_all(here.folder()).expect("an empty disk");
+                    case.client::<Ours>(here).await;
+                }
+            });
             let ends = runtime::timeout(HANGS, async { [server.ended().await, client.ended().await] }).await;
             match ends {
                 Ok(ends) if ends == [Exit::Finished, Exit::Finished] => Ok(()),

@@ -6,6 +6,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use simurgh_runtime::fs::{File, OpenOptions};
+use simurgh_runtime::process::{Child, Command, ExitStatus};
+use std::os::unix::process::ExitStatusExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::arm::{Arm, Scene, Side};
@@ -70,4 +73,33 @@ pub fn server(scene: &Scene, what: impl Into<String>) {
 
 pub fn client(scene: &Scene, what: impl Into<String>) {
     scene.saw(Side::Client, what);
+}
+
+/// A file of the case's folder that holds this.
+pub fn file(scene: &Scene, name: &str, content: &[u8]) -> File {
+    let file = File::open(scene.folder().join(name), &OpenOptions::editing()).expect("a file");
+    file.write_all_at(content, 0).expect("room for it");
+    file
+}
+
+/// How to start one of `children.rs`.
+pub fn command(scene: &Scene, name: &str) -> Command {
+    (scene.program)(name)
+}
+
+pub fn spawn(scene: &Scene, name: &str) -> io::Result<Child> {
+    command(scene, name).spawn()
+}
+
+pub fn status(status: &io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => format!("code {:?}, signal {:?}", status.code(), status.signal()),
+        Err(error) => kind(error),
+    }
+}
+
+/// Waits until the child has said a line.
+pub async fn line(child: &mut Child) {
+    let output = child.stdout.as_mut().expect("a pipe");
+    while output.read_u8().await.expect("a line") != b'\n' {}
 }

@@ -13,6 +13,12 @@ macro_rules! case {
             #[allow(unused_imports)]
             use tokio::io::{AsyncReadExt, AsyncWriteExt};
             #[allow(unused_imports)]
+            use simurgh_runtime::fs::{self, File, OpenOptions};
+            #[allow(unused_imports)]
+            use simurgh_runtime::process::Stdio;
+            #[allow(unused_imports)]
+            use simurgh_runtime::signal::Signal;
+            #[allow(unused_imports)]
             use crate::arm::{Arm, Scene};
             #[allow(unused_imports)]
             use crate::cases::help::{self, BEAT, accept, connect, rest, show};
@@ -23,7 +29,9 @@ macro_rules! case {
 }
 
 mod datagrams;
+mod files;
 mod help;
+mod processes;
 mod streams;
 mod time;
 
@@ -117,5 +125,32 @@ cases! {
         value_first "a time limit of no time around what is ready",
         limit "a time limit around what never comes",
         given_up "a sleep that is given up and one after it",
+    ;
+    files:
+        missing "calls on what is not there",
+        create_new "making a file that must not be there",
+        positions "reading at, near and beyond the end",
+        hole "writing beyond the end, cutting, and growing again",
+        truncated "emptying a file that is open elsewhere",
+        wrong_way "writing to what was opened to be read, and the other way round",
+        removed_open "a file that is removed while it is open",
+        renamed_over "renaming over a file that is open",
+        renamed_folders "renaming files and folders onto each other",
+        folders "folders, and files taken for folders",
+        locks "locks of one file, by three who have it open",
+        replaced "replacing a file as a whole, while it is open",
+    ;
+    processes:
+        statuses "how processes end by themselves",
+        signals "how they end by signals, and once more",
+        there_and_through "writing to a process, reading from it, ending its input",
+        waits_for_the_end "waiting closes the process's input",
+        last_words "reading what a process said before it ended",
+        full_pipe "writing to a process that does not read",
+        broken_pipe "pipes of a process that was killed",
+        nobody_listens "a process without an input",
+        handed_over "arguments and variables",
+        dropped "dropping the handle of a process",
+        detached "dropping the handle of a detached one",
     ;
 }

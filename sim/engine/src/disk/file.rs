@@ -60,8 +60,9 @@ impl OpenFile {
         Holder { node: self.node, incarnation: self.incarnation, exclusive }
     }
 
+    /// A handle that was opened for the other way is no handle for this call (read(2), write(2)).
     fn permits(allowed: bool) -> io::Result<()> {
-        if allowed { Ok(()) } else { error(ErrorKind::PermissionDenied) }
+        if allowed { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EBADF)) }
     }
 }
 
@@ -130,7 +131,9 @@ impl sim::File for OpenFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        Self::permits(self.options.write)?;
+        if !self.options.write {
+            return error(ErrorKind::InvalidInput); // ftruncate(2)
+        }
         let op = Op { what: "set_len", digest: len, call: Call::Change, len: 0 };
         self.act(&op, |inode, _| {
             if len > LEN_MAX {

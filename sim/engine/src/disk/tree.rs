@@ -202,6 +202,9 @@ impl Tree {
         if from == to {
             return Ok(());
         }
+        if self.is_directory(ino) && self.holds(ino, to.0) {
+            return error(ErrorKind::InvalidInput); // into itself
+        }
         match (self.is_directory(ino), self.at(&to)) {
             (true, Some(there)) if !self.is_directory(there) => return error(ErrorKind::NotADirectory),
             (true, Some(there)) if !self.directory(there)?.live.is_empty() => {
@@ -214,6 +217,12 @@ impl Tree {
         self.directory_mut(to.0).live.insert(to.1.clone(), ino);
         self.changes.push(Change::Rename(from, to, ino));
         Ok(())
+    }
+
+    /// Whether a directory is another one, or holds it at any depth.
+    fn holds(&self, directory: Ino, other: Ino) -> bool {
+        directory == other
+            || self.directory(directory).is_ok_and(|known| known.live.values().any(|ino| self.holds(*ino, other)))
     }
 
     /// Whether a path leads to a directory.

@@ -102,7 +102,7 @@ impl Room {
 
     fn take(&mut self, said: Said, reply: Reply<Result<u64, NotSaid>>) {
         let Said { name, text, nonce } = said;
-        if let Some(nonce) = nonce.as_deref() {
+        if let Some(nonce) = nonce.as_deref().filter(|_| !planted!("history.retry-without-key")) {
             let is_it = |message: &Message| message.nonce.as_deref() == Some(nonce) && message.name == name;
             if let Some(known) = self.kept.iter().find(|message| is_it(message)) {
                 return reply.send(Ok(known.id));

@@ -378,6 +378,9 @@ type Locked<'a> = simurgh_runtime::sync::MutexGuard<'a, Shard>;
 impl Inner {
     /// The time that trackers know: since this was made.
     pub(super) fn now(&self) -> Duration {
+        if planted!("presence.silence-by-wall") {
+            return Duration::from_nanos(Timestamp::now().as_nanos().unsigned_abs());
+        }
         self.began.elapsed()
     }
 

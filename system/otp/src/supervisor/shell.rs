@@ -135,13 +135,15 @@ impl Shell {
                 coop.made_progress();
                 return std::task::Poll::Ready(Event::Due(timer));
             }
-            self.me.mailbox.poll_next(cx).map(|entry| {
-                coop.made_progress();
-                Event::Entry(match entry {
-                    Entry::Message(parcel) => Entry::Message(parcel.value),
-                    Entry::Signal(signal) => Entry::Signal(*signal),
-                })
-            })
+            let entry = ready!(self.me.mailbox.poll_next(cx));
+            coop.made_progress();
+            if simurgh_runtime::planted!("supervisor.exit-lost-to-preemption") {
+                drop(ready!(coop::poll_proceed(cx))); // with an exit in hand
+            }
+            std::task::Poll::Ready(Event::Entry(match entry {
+                Entry::Message(parcel) => Entry::Message(parcel.value),
+                Entry::Signal(signal) => Entry::Signal(*signal),
+            }))
         })
         .await
     }

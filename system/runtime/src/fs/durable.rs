@@ -48,7 +48,14 @@ impl File {
         let beside = path.with_file_name(beside);
         let options = OpenOptions { truncate: true, private, ..OpenOptions::editing() };
         let file = File::open(&beside, &options)?;
-        let written = file.write_all_at(content, 0).and_then(|()| {
+        let write = || {
+            if crate::planted!("fs.replace-short-write") {
+                file.write_at(content, 0).map(drop)
+            } else {
+                file.write_all_at(content, 0)
+            }
+        };
+        let written = write().and_then(|()| {
             // After a failed sync nothing is known of what was written: it is never tried again on the same file.
             if crate::planted!("fs.replace-unsynced") { Ok(()) } else { file.sync_all() }
         });

@@ -90,7 +90,15 @@ impl Log {
         let bytes: Vec<u8> = messages.iter().flat_map(encode).collect();
         let file = self.file.as_ref().expect("it is there, or would be written anew");
         let sync = || if planted!("history.unsynced") { Ok(()) } else { file.sync_data() };
-        let written = file.write_all_at(&bytes, self.len).and_then(|()| sync());
+        let write = || {
+            if planted!("history.short-write") {
+                file.write_at(&bytes, self.len).map(drop)
+            } else {
+                file.write_all_at(&bytes, self.len)
+            }
+        };
+        let written = write()
+            .and_then(|()| sync().or_else(|error| if planted!("history.sync-again") { sync() } else { Err(error) }));
         if let Err(error) = written {
             let _ = file.set_len(self.len).and_then(|()| file.sync_data());
             return Err(error);

@@ -218,6 +218,11 @@ impl Tracker {
             }
         }
         self.replicas.at_mut(peer).seen.union(&part.dots);
+        if planted!("presence.gap-taken-for-seen")
+            && let Some((_, last)) = part.dots.runs().last()
+        {
+            self.replicas.at_mut(peer).seen.insert(1..=last);
+        }
     }
 
     /// The entries that the other side has seen and has no value for. Whichever is shorter is walked.
