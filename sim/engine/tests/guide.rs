@@ -42,7 +42,7 @@ fn first_words(doc: &str) -> String {
         .replace("[`", "`")
         .replace("`]", "`")
         .replace("`(simurgh_runtime::blocking)", "`")
-        .replace("`(crate::Profile::calm)", "`")
+        .replace("`(Profile::calm)", "`")
 }
 
 /// A number of nanoseconds as people write it.
