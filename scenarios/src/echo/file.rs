@@ -41,13 +41,13 @@ async fn lines(mut client: Client) -> Result<(), String> {
         loop {
             let mut stream = match open.take() {
                 Some((known, stream)) if known == at => stream,
-                _ => match timeout(5.secs(), TcpStream::connect(servers[at])).await {
-                    Ok(Ok(stream)) => stream,
-                    _ => {
+                _ => {
+                    let Ok(Ok(stream)) = timeout(5.secs(), TcpStream::connect(servers[at])).await else {
                         sleep(100.millis()).await;
                         continue;
-                    }
-                },
+                    };
+                    stream
+                }
             };
             if let Ok(Ok(())) = timeout(20.secs(), client::exchange(&mut stream, &line)).await {
                 open = Some((at, stream));

@@ -49,7 +49,7 @@ pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look) -> (Re
     };
     let (ran, is_stuck) = match run_watched(&config, &body) {
         Ok(ran) => (ran, false),
-        Err(ran) => (ran, true),
+        Err(ran) => (*ran, true),
     };
     (report_of(plan, registry, &ran, &mut lock(&recorder)), is_stuck)
 }

@@ -7,7 +7,6 @@ use crate::value::Unit;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     Text,
-    Bool,
     /// A list of texts.
     Texts,
     /// One of these texts.

@@ -82,9 +82,9 @@ impl Resolve {
             let node = match field.kind {
                 Kind::Number(unit) => self.drawn(&entry.node, unit, &path),
                 Kind::Table(table) => self.table(&entry.node, table, &path),
-                Kind::Named(table) => self.each(&entry.node, &path, |node, path| self.table(node, table, path)),
-                Kind::Weights => self.each(&entry.node, &path, |node, path| self.drawn(node, Unit::Count, path)),
-                Kind::Values => self.each(&entry.node, &path, |node, path| self.knob(node, path)),
+                Kind::Named(table) => Self::each(&entry.node, &path, |node, path| self.table(node, table, path)),
+                Kind::Weights => Self::each(&entry.node, &path, |node, path| self.drawn(node, Unit::Count, path)),
+                Kind::Values => Self::each(&entry.node, &path, |node, path| self.knob(node, path)),
                 // Faults are resolved apart.
                 Kind::Tables(_) if entry.key == "fault" => Node::made(What::List(Vec::new())),
                 Kind::Tables(table) => {
@@ -104,7 +104,7 @@ impl Resolve {
         Node::made(What::Table(entries))
     }
 
-    fn each(&self, node: &Node, path: &str, f: impl Fn(&Node, &str) -> Node) -> Node {
+    fn each(node: &Node, path: &str, f: impl Fn(&Node, &str) -> Node) -> Node {
         let entry = |entry: &Entry| Entry { node: f(&entry.node, &format!("{path}.{}", entry.key)), ..entry.clone() };
         Node::made(What::Table(node.entries().iter().map(entry).collect()))
     }
