@@ -91,8 +91,13 @@ async fn parent() -> Result<(), String> {
         sleep(random::range(0..100).millis()).await;
     }
     let Some(mut worker) = worker else { return Ok(()) };
-    let status = worker.wait().await.map_err(words)?;
-    if status.success() { Ok(()) } else { Err(format!("with the end of its input a worker {status}")) }
+    match timeout(10.secs(), worker.wait()).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(format!("with the end of its input a worker {status}")),
+        Ok(Err(error)) => Err(words(error)),
+        // Who works for a life that is over is the invariant's to find; this one works for the present life.
+        Err(_) => worker.kill().await.map_err(words),
+    }
 }
 
 async fn kept(name: &str) -> Option<u64> {

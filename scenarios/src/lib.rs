@@ -17,6 +17,7 @@ pub mod presence;
 pub mod pubsub;
 pub mod sessions;
 mod stuck;
+pub mod studio;
 
 use simurgh_sim::Registry;
 
@@ -26,5 +27,5 @@ pub fn registry() -> Registry {
     let registry = children::register(channels::register(registry));
     let registry = presence::register(sessions::register(pubsub::register(registry)));
     let registry = disk::register(clocks::register(stuck::register(determinism::register(registry))));
-    mutants::register(registry)
+    mutants::register(studio::register(registry))
 }
