@@ -19,7 +19,7 @@ use simurgh_test::channels::{PhoenixClient, PhoenixOptions, State, TestChannel};
 use studio::settings::Settings;
 
 const CLIENTS: usize = 10;
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 pub(crate) fn register(registry: Registry) -> Registry {
     registry.with(idle(10))
