@@ -420,12 +420,17 @@ fn read_bank(folder: &Path, fingerprints: &mut BTreeSet<String>) {
             read_bank(&path, fingerprints);
             continue;
         }
-        let Some(table) = std::fs::read_to_string(&path).ok().and_then(|text| text.parse::<toml::Table>().ok()) else {
-            continue;
-        };
-        let is_mended = table.keys().any(|key| key.starts_with("fixed"));
-        if let Some(fingerprint) = table.get("fingerprint").and_then(toml::Value::as_str).filter(|_| !is_mended) {
-            fingerprints.insert(fingerprint.to_owned());
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        // The fields of an entry itself stand before its first table.
+        let mut fields = BTreeMap::new();
+        for line in text.lines().take_while(|line| !line.starts_with('[')) {
+            if let Some((key, value)) = line.split_once('=') {
+                fields.insert(key.trim(), value.trim().trim_matches('"'));
+            }
+        }
+        let is_mended = fields.iter().any(|(key, value)| key.starts_with("fixed") && !value.is_empty());
+        if let Some(fingerprint) = fields.get("fingerprint").filter(|_| !is_mended) {
+            fingerprints.insert((*fingerprint).to_owned());
         }
     }
 }

@@ -106,7 +106,12 @@ mod tests {
 
     #[test]
     fn virtual_time_is_shared_by_weight_and_no_seed_comes_twice() {
-        let registry = Registry::new().property(crate::Property::new("p.holds", "it holds", || proptest::strategy::Just(()), |()| Ok(())));
+        let registry = Registry::new().property(crate::Property::new(
+            "p.holds",
+            "it holds",
+            || proptest::strategy::Just(()),
+            |()| Ok(()),
+        ));
         let swept = |weight: u64| {
             let text = format!(
                 "schema = 1\nname = \"a/w{weight}\"\nwhy = \"a test\"\nlevel = \"property\"\nweight = {weight}\n\
