@@ -30,21 +30,21 @@ pub(crate) enum Line {
 
 /// A finding in the journal.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
+pub(crate) struct Found {
     /// Which defect it is.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
     /// The class of the failure.
-    pub class: String,
+    pub(crate) class: String,
     /// The invariant, if one did not hold.
-    pub invariant: String,
+    pub(crate) invariant: String,
     /// What was seen, the first line of it.
-    pub message: String,
+    pub(crate) message: String,
     /// The scenario's file.
-    pub file: String,
+    pub(crate) file: String,
     /// The first seed.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// It is what the file expects: a canary.
-    pub expected: bool,
+    pub(crate) expected: bool,
 }
 
 /// What earlier sweeps left.

@@ -18,7 +18,7 @@ use crate::record::lock;
 use crate::report::Report;
 use crate::set::{SetReport, look_again};
 use crate::worker::{Job, launch};
-pub use journal::Found;
+use journal::Found;
 use journal::{Journal, Line, Past};
 pub use outcome::{SweepFinding, SweepReport, SweptProbe, SweptScenario};
 use queue::Swept;
