@@ -21,7 +21,7 @@ struct Command {
     example: &'static str,
 }
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     Command {
         name: "list",
         words: "[--folder DIR] [--names]",
@@ -57,6 +57,20 @@ const COMMANDS: [Command; 5] = [
                 a report that run --json wrote: then the run must come out as it was. --until shows events up to a\n\
                 number, --log shows all that are kept.",
         example: "sim replay scenarios/echo/chaos.toml --seed 7 --log",
+    },
+    Command {
+        name: "sweep",
+        words: "[FILE|FOLDER...] [--minutes M] [--jobs N] [--from S] [--night N] [--tier T] [--canary FILE] [--bank DIR] [--journal FILE] [--json FILE]",
+        about: "Runs seeds of all scenario files there (default: scenarios) in worker processes, as many at once as there are\n\
+                cores or --jobs, for --minutes (default: 5); a finding does not end it. Scenarios get virtual time by weight.\n\
+                Seeds go on after those of earlier sweeps, or begin at --from, or are those of a --night: N times 10^9 on.\n\
+                --tier pr, nightly (default: pr too) or rare (all). The canary, a file that expects a failure (default: the\n\
+                first one there, or in scenarios/negative), must fail, or the sweep is red. Each finding is written to the\n\
+                journal (default: sweep/journal.jsonl in the target folder) as it happens; what a killed sweep found is\n\
+                listed by the next, and run first. A finding is new, known (in --bank, default: seeds, or found earlier),\n\
+                rare (known, below one seed in 1,000), or resolved (its seed passes now). --json writes all of it.\n\
+                It exits with the code of the worst class:",
+        example: "sim sweep scenarios --minutes 5 --json /tmp/sweep.json",
     },
 ];
 
@@ -94,7 +108,9 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
     }
     let command = COMMANDS.iter().find(|command| command.name == name)?;
     if rest.iter().any(|word| word == "--help" || word == "-h") {
-        println!("usage: sim {} {}\n\n{}\n\nexample: {}", command.name, command.words, command.about, command.example);
+        let codes = if name == "sweep" { format!("\n{}", crate::sweep::codes()) } else { String::new() };
+        let about = format!("{}{codes}", command.about);
+        println!("usage: sim {} {}\n\n{about}\n\nexample: {}", command.name, command.words, command.example);
         return Some(Ok(ExitCode::SUCCESS));
     }
     let words = match Words::parse(command, rest) {
@@ -111,6 +127,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         }
         "explain" => Some(explain(registry, &words)),
         "replay" => Some(replay(registry, &words)),
+        "sweep" => Some(sweep(registry, &words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
         _ => None,
     }
@@ -123,12 +140,14 @@ fn is_file(word: &str) -> bool {
 /// The words after a command.
 struct Words {
     name: Option<String>,
+    /// The names after the first.
+    more: Vec<String>,
     values: BTreeMap<String, String>,
 }
 
 impl Words {
     fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
-        let mut parsed = Self { name: None, values: BTreeMap::new() };
+        let mut parsed = Self { name: None, more: Vec::new(), values: BTreeMap::new() };
         // Those in capitals after them take a value.
         let takes_value = |flag: &str| {
             command
@@ -140,7 +159,11 @@ impl Words {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let Some(flag) = word.strip_prefix("--") else {
-                if parsed.name.replace(word.clone()).is_some() {
+                if parsed.name.is_none() {
+                    parsed.name = Some(word.clone());
+                } else if command.words.contains("...") {
+                    parsed.more.push(word.clone());
+                } else {
                     return Err(format!("{word}: one name is enough"));
                 }
                 continue;
@@ -367,6 +390,87 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         return Ok(ExitCode::from(crate::judge::exit_code("nondeterminism")));
     }
     Ok(ExitCode::from(now.verdict.exit_code))
+}
+
+/// The scenarios of a sweep, the canary first.
+fn swept(registry: &Registry, words: &Words) -> Result<Vec<Scenario>, String> {
+    let tiers: &[&str] = match words.values.get("tier").map(String::as_str) {
+        Some("pr") => &["pr"],
+        None | Some("nightly") => &["pr", "nightly"],
+        Some("rare") => &["pr", "nightly", "rare"],
+        Some(other) => return Err(format!("--tier: there is no tier {other}; there are pr, nightly, rare")),
+    };
+    let outcome =
+        |scenario: &Scenario| scenario.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass").to_owned();
+    let mut files = Vec::new();
+    for name in words.name.iter().chain(&words.more) {
+        let path = PathBuf::from(name);
+        if path.is_dir() { collect(&path, &mut files) } else { files.push(path) }
+    }
+    if words.name.is_none() {
+        collect(Path::new("scenarios"), &mut files);
+    }
+    files.sort();
+    files.dedup();
+    let mut scenarios = Vec::new();
+    for path in &files {
+        let scenario = read(path, registry)?;
+        let tier = scenario.root.find("tier").and_then(Node::as_text).unwrap_or("pr");
+        if tiers.contains(&tier) {
+            scenarios.push(scenario);
+        }
+    }
+    if scenarios.is_empty() {
+        return Err("there is no scenario file to sweep; sim list names them".into());
+    }
+    if let Some(canary) = words.values.get("canary") {
+        scenarios.retain(|scenario| scenario.path != Path::new(canary));
+        scenarios.insert(0, read(Path::new(canary), registry)?);
+        if outcome(&scenarios[0]) == "pass" {
+            return Err(format!("--canary: {canary} does not expect a failure"));
+        }
+    } else if let Some(at) = scenarios.iter().position(|scenario| outcome(scenario) != "pass") {
+        scenarios[..=at].rotate_right(1);
+    } else {
+        let mut negative = Vec::new();
+        collect(Path::new("scenarios/negative"), &mut negative);
+        negative.sort();
+        let canary = negative.first().ok_or("a sweep needs a canary, a file that expects a failure: --canary FILE")?;
+        scenarios.insert(0, read(canary, registry)?);
+    }
+    Ok(scenarios)
+}
+
+fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
+    let minutes: f64 = match words.values.get("minutes") {
+        None => 5.0,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|minutes| (0.0..=100_000.0).contains(minutes))
+            .ok_or_else(|| format!("--minutes: \"{text}\" is not a number of minutes"))?,
+    };
+    let night = words.number("night")?.map(|night| night.saturating_mul(crate::sweep::INTERVAL));
+    if night.is_some() && words.has("from") {
+        return Err("--night says where seeds begin; so does --from: one of them is enough".into());
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let path_of = |flag: &str, default: PathBuf| words.values.get(flag).map_or(default, PathBuf::from);
+    let options = crate::sweep::Options {
+        budget: std::time::Duration::from_secs_f64(minutes * 60.0),
+        jobs: words.number("jobs")?.map_or(cores, |jobs| jobs.clamp(1, 1024) as usize),
+        from: words.number("from")?.or(night),
+        bank: path_of("bank", PathBuf::from("seeds")),
+        journal: path_of("journal", target.join("sweep/journal.jsonl")),
+    };
+    let report = crate::sweep::sweep(swept(registry, words)?, &options)?;
+    print!("{}", report.text());
+    if let Some(path) = words.values.get("json") {
+        let text = serde_json::to_string(&report).expect("a report is data");
+        std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(ExitCode::from(report.exit_code))
 }
 
 /// The report in a file: of a run, or the first finding of a set.

@@ -5,7 +5,7 @@ use simurgh_sim::{Draws, Purpose, Verdict};
 use crate::report::Judgement;
 
 /// The classes of verdicts: name, exit code of a command that ends with it, and what it means.
-pub const CLASSES: [(&str, u8, &str); 21] = [
+pub const CLASSES: [(&str, u8, &str); 22] = [
     ("pass", 0, "nothing was wrong"),
     ("failed", 1, "the simulation's own code failed"),
     ("invariant", 10, "safety: a named invariant did not hold"),
@@ -25,6 +25,7 @@ pub const CLASSES: [(&str, u8, &str); 21] = [
     ("stuck-impossible", 26, "no progress, and the faults that remain make progress impossible"),
     ("refused", 30, "the code asked for something that cannot be simulated"),
     ("nondeterminism", 40, "the same seed gave two different runs"),
+    ("harness", 50, "the harness itself failed: a canary was not seen"),
     ("host-timeout", 51, "the run took too long in real time"),
     ("inconclusive", 60, "a checker could not say"),
 ];

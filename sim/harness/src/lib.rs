@@ -22,6 +22,7 @@ mod run;
 mod select;
 mod set;
 mod subject;
+mod sweep;
 mod value;
 mod worker;
 
@@ -38,4 +39,5 @@ pub use report::{
 pub use select::Selecting;
 pub use set::SetReport;
 pub use subject::{Client, Op, Place, Seat, Subject, Workload, World};
+pub use sweep::{SweepFinding, SweepReport, SweptProbe, SweptScenario};
 pub use value::Value;

@@ -64,7 +64,7 @@ impl SetReport {
         exit_code(&self.class)
     }
 
-    fn add(&mut self, report: &Report) {
+    pub(crate) fn add(&mut self, report: &Report) {
         self.seeds += 1;
         self.virtual_s += report.elapsed_ns as f64 / 1e9;
         for probe in &report.probes {
@@ -88,7 +88,7 @@ impl SetReport {
         self.inconclusive += u64::from(report.verdict.class == "inconclusive");
     }
 
-    fn find(&mut self, report: Report) {
+    pub(crate) fn find(&mut self, report: Report) {
         let known = self.findings.iter_mut().find(|(known, _)| known.verdict.fingerprint == report.verdict.fingerprint);
         match known {
             Some((_, count)) => *count += 1,
@@ -97,7 +97,7 @@ impl SetReport {
     }
 
     /// Judges the set by what its scenario expects.
-    fn judge(&mut self, scenario: &Scenario, is_set: bool) {
+    pub(crate) fn judge(&mut self, scenario: &Scenario, is_set: bool) {
         let outcome = scenario.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass");
         let wanted = outcome.strip_prefix("fail:");
         let is_wanted =

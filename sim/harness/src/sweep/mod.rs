@@ -1,0 +1,482 @@
+//! Sweeps: many seeds of many scenarios, in worker processes, until the time is over.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
+
+mod journal;
+mod outcome;
+mod queue;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::file::Scenario;
+use crate::judge::{CLASSES, exit_code};
+use crate::record::lock;
+use crate::report::Report;
+use crate::set::{SetReport, look_again};
+use crate::worker::{Job, launch};
+use journal::Found;
+use journal::{Journal, Line, Past};
+pub use outcome::{SweepFinding, SweepReport, SweptProbe, SweptScenario};
+use queue::Swept;
+
+/// Seeds of a night: night N has those from N times this on.
+pub(crate) const INTERVAL: u64 = 1_000_000_000;
+/// Most defects of one scenario that are kept apart.
+const DEFECTS_MAX: usize = 50;
+/// Seeds of one defect that are run again to see whether they repeat.
+const LOOKS: u32 = 3;
+
+/// How a sweep is run.
+pub(crate) struct Options {
+    pub(crate) budget: Duration,
+    pub(crate) jobs: usize,
+    /// The first seed; None goes on after those that the journal tells of.
+    pub(crate) from: Option<u64>,
+    pub(crate) bank: PathBuf,
+    pub(crate) journal: PathBuf,
+}
+
+/// The classes and their exit codes, for `--help`.
+pub(crate) fn codes() -> String {
+    CLASSES.iter().map(|(name, code, about)| format!("  {code:>3}  {name:<20} {about}\n")).collect()
+}
+
+/// What worker threads tell.
+enum Told {
+    /// A seed failed, at first sight.
+    Suspect(usize, Box<Report>),
+    /// A seed was run: its report, how long it took, whether it was run twice.
+    Ran(usize, Box<Report>, Duration, bool),
+    /// A batch is done.
+    Done(u64),
+}
+
+/// Sweeps; `scenarios` has the canary first.
+pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<SweepReport, String> {
+    let began = Instant::now();
+    let past = Past::read(&options.journal, INTERVAL);
+    tell_past(&past);
+    let mut journal = Journal::open(&options.journal)?;
+    let commit = commit();
+    journal.write(&Line::Begin { commit: commit.clone(), from: options.from.unwrap_or(0) })?;
+    let mut all: Vec<Swept> = scenarios
+        .into_iter()
+        .map(|scenario| {
+            let file = scenario.path.display().to_string();
+            let from = options.from.unwrap_or_else(|| past.next.get(&file).copied().unwrap_or(0));
+            let mut swept = Swept::new(scenario, from, (from / INTERVAL + 1) * INTERVAL);
+            // First what a killed sweep was running, and what once failed.
+            swept.first.extend(past.unfinished.iter().filter(|(of, _)| *of == file).map(|(_, seeds)| seeds.clone()));
+            swept.first.extend(past.open.values().filter(|found| found.file == file).map(|found| vec![found.seed]));
+            swept
+        })
+        .collect();
+    // A canary says whether this very sweep sees: it begins where it is known to fail.
+    all.iter_mut().filter(|swept| swept.must_fail).for_each(|swept| swept.first.truncate(8));
+    let queue = Mutex::new(all);
+    let looks: Mutex<BTreeMap<String, u32>> = Mutex::default();
+    let journal = Mutex::new(journal);
+    let mut collected = Collected::new(&lock(&queue), &past, &options.bank);
+    let number = Mutex::new(0u64);
+    let (sender, told) = mpsc::sync_channel(256);
+    let mut trouble = None;
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.max(1) {
+            let sender = sender.clone();
+            let (queue, looks, journal, number) = (&queue, &looks, &journal, &number);
+            scope.spawn(move || {
+                loop {
+                    let left = options.budget.saturating_sub(began.elapsed());
+                    if left.is_zero() {
+                        return;
+                    }
+                    let (at, job, every) = {
+                        let mut all = lock(queue);
+                        let Some((at, seeds)) = queue::take(&mut all, left) else { return };
+                        (at, Job { seeds, ..all[at].job.clone() }, all[at].every)
+                    };
+                    let batch = {
+                        let mut number = lock(number);
+                        *number += 1;
+                        *number
+                    };
+                    let file = job.path.display().to_string();
+                    if lock(journal).write(&Line::Start { batch, file, seeds: job.seeds.clone() }).is_err() {
+                        return; // a sweep that cannot write what it does ends: its collector says why
+                    }
+                    let started = Instant::now();
+                    run_batch(at, &job, every, looks, &sender);
+                    lock(queue)[at].ran(job.seeds.len() as u64, started.elapsed());
+                    let _ = sender.send(Told::Done(batch));
+                }
+            });
+        }
+        drop(sender);
+        let mut progress = Progress { began, shown: Instant::now(), budget: options.budget };
+        loop {
+            match told.recv_timeout(Duration::from_millis(200)) {
+                Ok(told) => {
+                    if let Err(why) = collected.hear(told, &queue, &journal) {
+                        trouble.get_or_insert(why);
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+            progress.show(collected.seeds, collected.seen.len());
+        }
+        progress.clear();
+    });
+    if let Some(why) = trouble {
+        return Err(why);
+    }
+    let all = queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut journal = journal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut report = collected.report(&all);
+    for finding in report.findings.iter().filter(|finding| finding.standing == "resolved") {
+        journal.write(&Line::Resolved { fingerprint: finding.fingerprint.clone() })?;
+    }
+    report.commit = commit;
+    report.seeds_from = options.from.unwrap_or(0);
+    report.workers = options.jobs as u64;
+    report.wall_ms = began.elapsed().as_millis() as u64;
+    journal.write(&Line::End { class: report.class.clone() })?;
+    Ok(report)
+}
+
+/// Runs a batch, and then twice what failed and a sample of the others.
+fn run_batch(at: usize, job: &Job, every: u64, looks: &Mutex<BTreeMap<String, u32>>, sender: &mpsc::SyncSender<Told>) {
+    let mut again = Vec::new();
+    let mut left = job.seeds.clone();
+    while !left.is_empty() {
+        let mut last = Instant::now();
+        let seeds = std::mem::take(&mut left);
+        left = launch(&Job { seeds, ..job.clone() }, |report| {
+            let took = last.elapsed();
+            last = Instant::now();
+            let is_looked_at = if report.passed() {
+                report.seed.is_multiple_of(every)
+            } else {
+                let _ = sender.send(Told::Suspect(at, Box::new(report.clone())));
+                let mut looks = lock(looks);
+                let count = looks.entry(report.verdict.fingerprint.clone()).or_default();
+                *count += 1;
+                *count <= LOOKS
+            };
+            if is_looked_at {
+                again.push((report, took));
+            } else {
+                let _ = sender.send(Told::Ran(at, Box::new(report), took, false));
+            }
+        });
+    }
+    for (report, took) in again {
+        let report = look_again(job, report);
+        let _ = sender.send(Told::Ran(at, Box::new(report), took, true));
+    }
+}
+
+/// What was heard so far.
+struct Collected {
+    sets: Vec<SetReport>,
+    rows: Vec<SweptScenario>,
+    /// Findings in the order in which they were seen: fingerprint, scenario.
+    seen: BTreeMap<String, (usize, SweepFinding)>,
+    written: BTreeSet<String>,
+    passed: BTreeSet<(String, u64)>,
+    past: BTreeMap<String, Found>,
+    bank: BTreeSet<String>,
+    seeds: u64,
+    mismatched: u64,
+}
+
+impl Collected {
+    fn new(all: &[Swept], past: &Past, bank: &Path) -> Self {
+        let set = |swept: &Swept| SetReport {
+            scenario: swept.scenario.name().to_owned(),
+            file: swept.scenario.path.display().to_string(),
+            ..SetReport::default()
+        };
+        let row = |swept: &Swept| SweptScenario {
+            name: swept.scenario.name().to_owned(),
+            file: swept.scenario.path.display().to_string(),
+            must_fail: swept.must_fail,
+            ..SweptScenario::default()
+        };
+        let mut fingerprints = BTreeSet::new();
+        read_bank(bank, &mut fingerprints);
+        Self {
+            sets: all.iter().map(set).collect(),
+            rows: all.iter().map(row).collect(),
+            seen: BTreeMap::new(),
+            written: BTreeSet::new(),
+            passed: BTreeSet::new(),
+            past: past.open.clone(),
+            bank: fingerprints,
+            seeds: 0,
+            mismatched: 0,
+        }
+    }
+
+    fn hear(&mut self, told: Told, queue: &Mutex<Vec<Swept>>, journal: &Mutex<Journal>) -> Result<(), String> {
+        match told {
+            Told::Done(batch) => lock(journal).write(&Line::Done { batch }),
+            Told::Suspect(at, report) => self.write(at, &report, queue, journal),
+            Told::Ran(at, report, took, twice) => {
+                self.seeds += 1;
+                let (set, row) = (&mut self.sets[at], &mut self.rows[at]);
+                set.add(&report);
+                row.seeds += 1;
+                row.virtual_ns += report.elapsed_ns;
+                let took_ms = took.as_millis() as u64;
+                if took_ms >= row.slowest.1 {
+                    row.slowest = (report.seed, took_ms);
+                }
+                if twice {
+                    set.rechecked.0 += 1;
+                    set.rechecked.1 += u64::from(report.verdict.class != "nondeterminism");
+                    self.mismatched += u64::from(report.verdict.class == "nondeterminism");
+                }
+                {
+                    let mut all = lock(queue);
+                    all[at].done += 1;
+                    all[at].virtual_s += report.elapsed_ns as f64 / 1e9;
+                    all[at].is_over |= all[at].must_fail && !report.passed();
+                }
+                if report.passed() {
+                    let file = self.rows[at].file.clone();
+                    if self.past.values().any(|found| found.file == file && found.seed == report.seed) {
+                        self.passed.insert((file, report.seed));
+                    }
+                    return Ok(());
+                }
+                self.rows[at].failed += 1;
+                self.write(at, &report, queue, journal)?;
+                self.find(at, *report);
+                Ok(())
+            }
+        }
+    }
+
+    /// Into the journal, the first time that this sweep sees it.
+    fn write(
+        &mut self,
+        at: usize,
+        report: &Report,
+        queue: &Mutex<Vec<Swept>>,
+        journal: &Mutex<Journal>,
+    ) -> Result<(), String> {
+        if !self.written.insert(report.verdict.fingerprint.clone()) {
+            return Ok(());
+        }
+        lock(journal).write(&Line::Found(Found {
+            fingerprint: report.verdict.fingerprint.clone(),
+            class: report.verdict.class.clone(),
+            invariant: report.verdict.invariant.clone(),
+            message: report.verdict.message.lines().next().unwrap_or_default().to_owned(),
+            file: self.rows[at].file.clone(),
+            seed: report.seed,
+            expected: lock(queue)[at].must_fail,
+        }))
+    }
+
+    fn find(&mut self, at: usize, report: Report) {
+        let verdict = &report.verdict;
+        let row = &self.rows[at];
+        let finding = self.seen.entry(verdict.fingerprint.clone()).or_insert_with(|| {
+            let finding = SweepFinding {
+                fingerprint: verdict.fingerprint.clone(),
+                class: verdict.class.clone(),
+                invariant: verdict.invariant.clone(),
+                message: verdict.message.lines().next().unwrap_or_default().to_owned(),
+                scenario: row.name.clone(),
+                seed: report.seed,
+                replay: format!("cargo sim run {} --seed {}", row.file, report.seed),
+                ..SweepFinding::default()
+            };
+            (at, finding)
+        });
+        finding.1.count += 1;
+        let set = &mut self.sets[at];
+        let is_known = set.findings.iter().any(|(known, _)| known.verdict.fingerprint == report.verdict.fingerprint);
+        if is_known || set.findings.len() < DEFECTS_MAX {
+            set.find(report);
+        }
+    }
+
+    fn report(mut self, all: &[Swept]) -> SweepReport {
+        let mut probes: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for (at, swept) in all.iter().enumerate() {
+            let (set, row) = (&mut self.sets[at], &mut self.rows[at]);
+            set.findings.sort_by_key(|(report, _)| report.seed);
+            set.virtual_s = swept.virtual_s;
+            set.wall_s = swept.wall_s;
+            set.judge(&swept.scenario, row.seeds >= swept.count);
+            if row.seeds == 0 {
+                set.class = "not-run".into();
+            } else if set.class == "not-found" && at > 0 && row.seeds < swept.count {
+                set.class = "too-few-seeds".into();
+            }
+            row.class.clone_from(&set.class);
+            row.wall_ms = (swept.wall_s * 1e3) as u64;
+            for (probe, seeds) in &set.probes {
+                probes.entry(probe.clone()).or_default().insert(row.name.clone(), *seeds);
+            }
+        }
+        let must_fail = |at: usize| all[at].must_fail;
+        let mut findings: Vec<SweepFinding> = Vec::new();
+        for (at, mut finding) in self.seen.into_values().filter(|(at, _)| !must_fail(*at)) {
+            let is_known = self.bank.contains(&finding.fingerprint) || self.past.contains_key(&finding.fingerprint);
+            let is_rare = finding.count * 1000 < self.rows[at].seeds;
+            finding.standing = if !is_known {
+                "new"
+            } else if is_rare {
+                "rare"
+            } else {
+                "known"
+            }
+            .into();
+            findings.push(finding);
+        }
+        for (fingerprint, found) in self.past {
+            let was_run = self.passed.contains(&(found.file.clone(), found.seed));
+            if was_run && !findings.iter().any(|finding| finding.fingerprint == fingerprint) {
+                findings.push(SweepFinding {
+                    fingerprint,
+                    standing: "resolved".into(),
+                    class: found.class,
+                    invariant: found.invariant,
+                    message: found.message,
+                    scenario: found.file.clone(),
+                    seed: found.seed,
+                    count: 0,
+                    replay: format!("cargo sim run {} --seed {}", found.file, found.seed),
+                });
+            }
+        }
+        let canary = all
+            .first()
+            .filter(|swept| swept.must_fail)
+            .map(|_| (self.rows[0].name.clone(), self.rows[0].failed > 0 && self.sets[0].class == "pass"));
+        let (class, message) = judge(&self.sets, canary.as_ref());
+        SweepReport {
+            magic: "simurgh sweep".into(),
+            schema: crate::report::SCHEMA,
+            exit_code: exit_code(&class),
+            class,
+            message,
+            rechecked: self.sets.iter().map(|set| set.rechecked.0).sum(),
+            mismatched: self.mismatched,
+            scenarios: self.rows,
+            findings,
+            probes: probes.into_iter().map(|(name, counts)| SweptProbe { name, counts }).collect(),
+            canary,
+            sets: self.sets,
+            ..SweepReport::default()
+        }
+    }
+}
+
+/// The worst of all: what does not repeat, then a canary that was not seen, then the order of the classes.
+fn judge(sets: &[SetReport], canary: Option<&(String, bool)>) -> (String, String) {
+    let mut bad: Vec<(usize, String, String)> = sets
+        .iter()
+        .filter(|set| !matches!(set.class.as_str(), "pass" | "not-run" | "too-few-seeds"))
+        .map(|set| {
+            let order = CLASSES.iter().position(|(name, ..)| *name == set.class).unwrap_or(CLASSES.len());
+            let rank = if set.class == "nondeterminism" { 0 } else { 2 + order };
+            (rank, set.class.clone(), format!("{}: {}", set.scenario, set.message))
+        })
+        .collect();
+    match canary {
+        None => bad.push((1, "harness".into(), "there was no canary: nothing shows that a failure is seen".into())),
+        Some((name, false)) => bad.push((1, "harness".into(), format!("the canary {name} did not fail as it must"))),
+        Some(_) => {}
+    }
+    bad.into_iter().min().map_or_else(|| ("pass".into(), String::new()), |(_, class, message)| (class, message))
+}
+
+fn tell_past(past: &Past) {
+    if past.was_killed {
+        let seeds: usize = past.unfinished.iter().map(|(_, seeds)| seeds.len()).sum();
+        println!("the last sweep was killed; the {seeds} seeds that it was running come first");
+    }
+    for found in past.open.values() {
+        println!(
+            "found earlier: {} {} {} {} seed {}: {}",
+            found.fingerprint, found.class, found.invariant, found.file, found.seed, found.message
+        );
+    }
+}
+
+/// The fingerprints of a bank's entries that are not mended.
+fn read_bank(folder: &Path, fingerprints: &mut BTreeSet<String>) {
+    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            read_bank(&path, fingerprints);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        // The fields of an entry itself stand before its first table.
+        let mut fields = BTreeMap::new();
+        for line in text.lines().take_while(|line| !line.starts_with('[')) {
+            if let Some((key, value)) = line.split_once('=') {
+                fields.insert(key.trim(), value.trim().trim_matches('"'));
+            }
+        }
+        let is_mended = fields.iter().any(|(key, value)| key.starts_with("fixed") && !value.is_empty());
+        if let Some(fingerprint) = fields.get("fingerprint").filter(|_| !is_mended) {
+            fingerprints.insert((*fingerprint).to_owned());
+        }
+    }
+}
+
+/// The commit of the folder that this runs in; empty if there is none.
+fn commit() -> String {
+    let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
+    output
+        .ok()
+        .filter(|output| output.status.success())
+        .map_or_else(String::new, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// How far a sweep is: a bar on a terminal, a line every ten seconds elsewhere.
+struct Progress {
+    began: Instant,
+    shown: Instant,
+    budget: Duration,
+}
+
+impl Progress {
+    fn show(&mut self, seeds: u64, findings: usize) {
+        const WIDTH: usize = 30;
+        let is_terminal = std::io::stderr().is_terminal();
+        let pause = if is_terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
+        if self.shown.elapsed() < pause {
+            return;
+        }
+        self.shown = Instant::now();
+        let gone = self.began.elapsed().as_secs_f64();
+        let left = (self.budget.as_secs_f64() - gone).max(0.0);
+        let words = format!(
+            "{seeds} seeds, {:.1} seeds/s, {findings} failures apart, {left:.0} s left",
+            seeds as f64 / gone.max(1e-9)
+        );
+        let done = ((gone / self.budget.as_secs_f64().max(1e-9)).min(1.0) * WIDTH as f64) as usize;
+        let _ = if is_terminal {
+            write!(std::io::stderr(), "\r\x1b[K[{:<WIDTH$}] {words}", "#".repeat(done))
+        } else {
+            writeln!(std::io::stderr(), "{words}")
+        };
+    }
+
+    fn clear(&self) {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
