@@ -12,6 +12,7 @@ pub mod http;
 pub mod otp;
 pub mod presence;
 pub mod pubsub;
+pub mod register;
 pub mod sessions;
 mod stuck;
 
@@ -22,5 +23,6 @@ pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
     let registry = channels::register(registry);
     let registry = presence::register(sessions::register(pubsub::register(registry)));
+    let registry = register::register(registry);
     disk::register(clocks::register(stuck::register(determinism::register(registry))))
 }
