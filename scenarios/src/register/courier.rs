@@ -11,9 +11,10 @@ use simurgh::prelude::*;
 use simurgh::runtime::net::TcpStream;
 use simurgh::runtime::sync::Mutex;
 use simurgh::runtime::task;
+use tokio::io::BufReader;
 use tokio::sync::mpsc;
 
-use super::wire::{Answer, Request, hear_answer, say};
+use super::wire::{Answer, Connection, Request, hear_answer, say};
 
 /// An answer that takes longer is not waited for any more: the question is asked again over a new connection.
 pub(super) const RETRY: Duration = Duration::from_millis(1_000);
@@ -88,7 +89,7 @@ impl Couriers {
 struct Courier {
     number: usize,
     addr: SocketAddr,
-    stream: Option<TcpStream>,
+    stream: Option<Connection>,
     asked: u64,
     reached: Arc<Mutex<BTreeMap<usize, bool>>>,
 }
@@ -125,7 +126,7 @@ impl Courier {
         self.asked += 1;
         let stream = match &mut self.stream {
             Some(stream) => stream,
-            none => none.insert(TcpStream::connect(self.addr).await?),
+            none => none.insert(BufReader::new(TcpStream::connect(self.addr).await?)),
         };
         say(stream, self.asked, &question.request).await?;
         loop {

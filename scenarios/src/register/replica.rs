@@ -10,6 +10,8 @@ use simurgh::runtime::net::{TcpListener, TcpStream};
 use simurgh::runtime::sync::AsyncMutex;
 use simurgh::runtime::{fs, task};
 
+use tokio::io::BufReader;
+
 use super::courier::{Couriers, RETRY};
 use super::wire::{Answer, Request, Tagged, hear_request, parse_entry, say};
 
@@ -62,7 +64,6 @@ impl Store {
             fs::atomic_replace(PATH, text).await?;
         }
         *values = next;
-        event!("effect.applied", {}, { key: tagged.version.op, as: tagged.version.time });
         Ok(true)
     }
 }
@@ -100,22 +101,37 @@ pub(super) async fn main(port: u16, peers: Vec<SocketAddr>) -> Result<(), String
     }
 }
 
-async fn serve(mut stream: TcpStream, store: &Store, couriers: &Couriers) -> io::Result<()> {
+async fn serve(stream: TcpStream, store: &Store, couriers: &Couriers) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
     loop {
         let (number, request) = hear_request(&mut stream).await?;
         let answer = match request {
             Request::Get(key) => Answer::Has(store.get(&key).await),
             Request::Put(key, tagged) => {
                 let is_newer = store.put(&key, tagged).await?;
+                // Something newer that is there already comes after it, as if it had been there in between.
+                event!("effect.applied", {}, { key: tagged.version.op, as: tagged.version.time });
+                if is_newer {
+                    tell(&key, tagged, couriers);
+                }
+                Answer::Kept
+            }
+            Request::News(key, tagged) => {
+                let is_newer = store.put(&key, tagged).await?;
                 if is_newer || planted!("register.gossip-echoes") {
-                    event!("replica.tells", {}, { key: &key });
-                    couriers.tell(&Request::Put(key.clone(), store.get(&key).await));
+                    tell(&key, tagged, couriers);
                 }
                 Answer::Kept
             }
         };
         say(&mut stream, number, &answer).await?;
     }
+}
+
+/// Tells the others what is new here.
+fn tell(key: &str, tagged: Tagged, couriers: &Couriers) {
+    event!("replica.tells", {}, { key: key });
+    couriers.tell(&Request::News(key.to_owned(), tagged));
 }
 
 /// Tells the others what there is, again and again, so that who was away hears of it.
@@ -127,7 +143,7 @@ async fn gossip(store: Arc<Store>, couriers: Couriers) {
         let digest: Vec<String> = values.iter().map(|(key, tagged)| format!("{key} {tagged}")).collect();
         event!("replica.digest.heartbeat", {}, { digest: &digest.join(", ") });
         for (key, tagged) in values.into_iter().take(shown) {
-            couriers.tell(&Request::Put(key, tagged));
+            couriers.tell(&Request::News(key, tagged));
         }
         sleep(RETRY / 10).await;
     }

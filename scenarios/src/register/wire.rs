@@ -4,6 +4,7 @@
 //!   12 get apples                 what do you have?
 //!   12 has 7 30004 30004          the version, 7 of operation 30004, and the value; or: 12 has 0 0 -
 //!   13 put apples 8 10009 10009   keep this, unless you have something newer
+//!   14 news apples 8 10009 10009  the same, from one replica to another
 //!   13 kept                       it is on my disk, or I have something newer there
 //! ```
 
@@ -12,9 +13,13 @@ use std::io;
 
 use simurgh::prelude::*;
 use simurgh::runtime::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// The longest line.
-const LINE_LEN_MAX: usize = 128;
+const LINE_LEN_MAX: u64 = 128;
+
+/// A connection, from which lines are read.
+pub(super) type Connection = BufReader<TcpStream>;
 
 /// When something was written: the later of two versions is the higher one. No two operations have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -37,6 +42,7 @@ pub(super) struct Tagged {
 pub(super) enum Request {
     Get(String),
     Put(String, Tagged),
+    News(String, Tagged),
 }
 
 /// What is answered.
@@ -72,6 +78,7 @@ impl fmt::Display for Request {
         match self {
             Request::Get(key) => write!(f, "get {key}"),
             Request::Put(key, tagged) => write!(f, "put {key} {tagged}"),
+            Request::News(key, tagged) => write!(f, "news {key} {tagged}"),
         }
     }
 }
@@ -91,6 +98,7 @@ impl Request {
         match (words.next()?, words.next()?) {
             ("get", key) => Some(Request::Get(key.to_owned())),
             ("put", key) => Some(Request::Put(key.to_owned(), Tagged::parse(words)?)),
+            ("news", key) => Some(Request::News(key.to_owned(), Tagged::parse(words)?)),
             _ => None,
         }
     }
@@ -114,31 +122,29 @@ pub(super) fn parse_entry(line: &str) -> Option<(String, Tagged)> {
 }
 
 /// Says a request or an answer, with its number.
-pub(super) async fn say(stream: &mut TcpStream, number: u64, what: &impl fmt::Display) -> io::Result<()> {
+pub(super) async fn say(stream: &mut Connection, number: u64, what: &impl fmt::Display) -> io::Result<()> {
     stream.write_all(format!("{number} {what}\n").as_bytes()).await
 }
 
 /// Reads a request; its number first.
-pub(super) async fn hear_request(stream: &mut TcpStream) -> io::Result<(u64, Request)> {
+pub(super) async fn hear_request(stream: &mut Connection) -> io::Result<(u64, Request)> {
     hear(stream, Request::parse).await
 }
 
 /// Reads an answer; its number first.
-pub(super) async fn hear_answer(stream: &mut TcpStream) -> io::Result<(u64, Answer)> {
+pub(super) async fn hear_answer(stream: &mut Connection) -> io::Result<(u64, Answer)> {
     hear(stream, Answer::parse).await
 }
 
-async fn hear<T>(stream: &mut TcpStream, parse: impl Fn(&str) -> Option<T>) -> io::Result<(u64, T)> {
+async fn hear<T>(stream: &mut Connection, parse: impl Fn(&str) -> Option<T>) -> io::Result<(u64, T)> {
     let mut line = Vec::new();
-    loop {
-        match stream.read_u8().await? {
-            b'\n' => break,
-            byte if line.len() < LINE_LEN_MAX => line.push(byte),
-            _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is too long")),
-        }
+    stream.take(LINE_LEN_MAX).read_until(b'\n', &mut line).await?;
+    if line.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let line = String::from_utf8_lossy(&line);
-    let parsed = line.split_once(' ').and_then(|(number, rest)| Some((number.parse().ok()?, parse(rest)?)));
+    let whole = line.strip_suffix('\n').and_then(|line| line.split_once(' '));
+    let parsed = whole.and_then(|(number, rest)| Some((number.parse().ok()?, parse(rest)?)));
     parsed.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("{line:?} is neither asked nor answered")))
 }
 
@@ -149,7 +155,8 @@ mod tests {
     #[test]
     fn what_is_said_is_heard() {
         let tagged = |time, value| Tagged { version: Version { time, op: 30_004 }, value };
-        for request in [Request::Get("apples".into()), Request::Put("pears".into(), tagged(7, Some(9)))] {
+        let (key, value) = ("pears".to_owned(), tagged(7, Some(9)));
+        for request in [Request::Get(key.clone()), Request::Put(key.clone(), value), Request::News(key, value)] {
             assert_eq!(Request::parse(&request.to_string()), Some(request));
         }
         for answer in [Answer::Has(tagged(0, None)), Answer::Has(tagged(3, Some(1))), Answer::Kept] {
