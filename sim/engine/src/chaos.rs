@@ -109,8 +109,11 @@ impl Sim {
         self.mend(nodes).await
     }
 
-    /// Ends all faults: ways are open, limits lifted, and dead nodes of `nodes` run again.
-    async fn mend(&self, nodes: &[Node]) -> Result<(), String> {
+    /// Ends all faults: ways are open, limits lifted, and dead nodes of `nodes` run again and are ready.
+    ///
+    /// # Errors
+    /// If a node that was restarted fails to start.
+    pub async fn mend(&self, nodes: &[Node]) -> Result<(), String> {
         self.heal();
         for node in nodes {
             self.limit_handles(node, None);

@@ -12,7 +12,7 @@ use slab::Slab;
 use crate::children::Children;
 use crate::draws::{Draws, Stream};
 use crate::effects::Effects;
-use crate::heap::{Due, Heap};
+use crate::heap::{Due, FlowId, Heap};
 use crate::net::clog::Clogs;
 use crate::net::conn::Conn;
 use crate::net::link::{Cuts, Links};
@@ -55,11 +55,15 @@ pub(crate) struct Core {
     pub(crate) udp: Slab<UdpState>,
     pub(crate) udp_ports: BTreeMap<(u32, u16), u32>,
     pub(crate) datagrams: Slab<Datagram>,
+    /// When what is under way was sent, if messages are kept.
+    pub(crate) sent: BTreeMap<FlowId, std::collections::VecDeque<u64>>,
     /// Swizzles so far.
     pub(crate) swizzles: u64,
     pub(crate) waits: Waits,
     pub(crate) children: Children,
     pub(crate) probes: BTreeMap<&'static str, u64>,
+    /// Who waits for a probe to be passed.
+    pub(crate) probe_watchers: BTreeMap<String, Vec<std::task::Waker>>,
     pub(crate) tally: Tally,
     pub(crate) sites: BTreeMap<&'static str, Option<Stream>>,
     pub(crate) planted: Option<String>,
@@ -106,10 +110,12 @@ impl Core {
             udp: Slab::new(),
             udp_ports: BTreeMap::new(),
             datagrams: Slab::new(),
+            sent: BTreeMap::new(),
             swizzles: 0,
             waits: Waits::default(),
             children: Children::default(),
             probes: BTreeMap::new(),
+            probe_watchers: BTreeMap::new(),
             tally: Tally::default(),
             sites: BTreeMap::new(),
             planted: None,

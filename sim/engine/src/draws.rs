@@ -56,6 +56,13 @@ impl Draws {
     }
 }
 
+impl Draws {
+    /// The stream for `purpose` and the entity of this name: stable, whatever else exists.
+    pub fn named(&self, purpose: Purpose, name: &str) -> Stream {
+        self.stream(purpose, entity(name))
+    }
+}
+
 impl Stream {
     /// Any number.
     #[inline]

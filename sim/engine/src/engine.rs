@@ -57,6 +57,8 @@ pub(crate) struct Engine {
     foreign_idle: Cell<bool>,
     yielded: Cell<bool>,
     finished: Cell<bool>,
+    /// Some invariant wants to be asked after each poll.
+    pub(crate) asks_steps: Cell<bool>,
     watch: Arc<Watch>,
 }
 
@@ -132,6 +134,7 @@ impl Engine {
             foreign_idle: Cell::new(false),
             yielded: Cell::new(false),
             finished: Cell::new(false),
+            asks_steps: Cell::new(false),
             watch,
         })
     }
@@ -193,6 +196,18 @@ impl Engine {
             "{source} woke {target} without the network: they share a channel, a lock or an Arc, which no partition could \
              cut and whose Drop would be a perfect failure detector; let them talk through a socket"
         )));
+    }
+
+    /// Asks all invariants; the first that says no ends the run.
+    pub(crate) fn ask(&self, mut question: impl FnMut(&mut dyn Invariant) -> Result<(), String>) {
+        // An invariant that is being asked, and causes this itself, is not asked again.
+        let Ok(mut invariants) = self.invariants.try_borrow_mut() else { return };
+        for invariant in invariants.iter_mut() {
+            if let Err(message) = question(invariant.as_mut()) {
+                let name = invariant.name().to_owned();
+                self.core.borrow_mut().fail(Verdict::Invariant { name, message });
+            }
+        }
     }
 
     fn wake_driver(&self) {
@@ -342,6 +357,11 @@ impl Engine {
         }
         let later = core.now + u64::from(entry.cost_ns);
         Self::set_now(&mut core, later);
+        if self.asks_steps.get() {
+            drop(core);
+            self.ask(|invariant| invariant.step());
+            core = self.core.borrow_mut();
+        }
         let demotion = core.scheduler.demotion(self.yielded.get());
         let over = match core.tasks.get(entry.slot, entry.generation) {
             // Its node was killed by what it did itself.

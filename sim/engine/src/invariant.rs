@@ -44,10 +44,57 @@ pub trait Invariant {
         let _ = node;
     }
 
+    /// A node's process has started, the first or one after a kill.
+    fn node_started(&mut self, node: &str) {
+        let _ = node;
+    }
+
+    /// Whether [`Invariant::step`] is asked after each poll.
+    fn wants_steps(&self) -> bool {
+        false
+    }
+
+    /// A poll has ended.
+    fn step(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether it holds now, by what was seen so far. Asked by who runs the simulation ([`crate::Sim::ask`]): a
+    /// scenario says when.
+    fn holds(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// All faults are mended and the calm phase is over: what must come true in the end has had its time.
+    fn calm(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The run is over.
     fn end(&mut self) -> Result<(), String> {
         Ok(())
     }
+
+    /// Why it can not say whether it held, if so: a search that reached its budget. Shown and counted, never green.
+    fn inconclusive(&self) -> Option<String> {
+        None
+    }
+
+    /// What was expected and what was seen, by name, for the report of a violation; only what differs.
+    fn evidence(&self) -> Vec<Evidence> {
+        Vec::new()
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    /// What: a key, a node.
+    pub key: String,
+    /// What should be there.
+    pub expected: String,
+    /// What is there.
+    pub seen: String,
 }
 
 /// An event, and where and when it happened.

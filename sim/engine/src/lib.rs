@@ -66,19 +66,22 @@ pub use command::main;
 pub use disk::{DiskFaults, DiskLatency};
 pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
-pub use invariant::{Invariant, Seen};
+pub use invariant::{Evidence, Invariant, Seen};
 pub use node::{Exit, Kill};
-pub use physics::{Clocks, Datagrams, Disks, Faults, Lookups, Profile, Strategies};
+pub use physics::{
+    Clocks, Datagrams, DiskPhysics, Disks, Faults, Latency, Lookups, Physics, Profile, Schedule, Strategies,
+};
 pub use registry::{Registry, Simulation};
 pub use run::{Body, BodyFuture, Failure, Outcome, Report, RunConfig, run_once};
 pub use runner::run_test;
 pub use schedule::Decision;
-pub use sim::{Ended, Node, Sim};
+pub use sim::{Ended, Node, Sim, elapsed};
 pub use simurgh_runtime::observe::Value;
 pub use simurgh_sim_macros::test;
 pub use tally::Tally;
-pub use trace::{Moment, first_difference};
+pub use trace::{Message, Moment, TraceEvent, first_difference};
 pub use verdict::Verdict;
+pub use worker::run_watched;
 
 #[doc(hidden)]
 pub use run::Words;

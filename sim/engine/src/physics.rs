@@ -274,39 +274,61 @@ impl Faults {
     }
 }
 
-/// What a seed drew from its profile.
-#[derive(Debug, Clone)]
-pub(crate) struct Physics {
-    pub(crate) latency: Latency,
-    pub(crate) loss: f64,
-    pub(crate) pair_latency_max_ns: u64,
-    pub(crate) bandwidth_min: u64,
-    pub(crate) datagrams: Datagrams,
-    pub(crate) lookups: Lookups,
-    pub(crate) split: f64,
-    pub(crate) preempt: f64,
-    pub(crate) buggify: bool,
-    pub(crate) clocks: Clocks,
-    pub(crate) disk: DiskPhysics,
-    pub(crate) faults: Faults,
-    pub(crate) schedule: Schedule,
+/// What a seed drew from its profile, or what a run is given outright ([`crate::RunConfig::physics`]): the shares are
+/// what they are, no longer the highest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Physics {
+    /// How long a segment takes.
+    pub latency: Latency,
+    /// Share of segments lost once.
+    pub loss: f64,
+    /// Highest latency constant that a pair of nodes draws once.
+    pub pair_latency_max_ns: u64,
+    /// The narrowest link, in bytes per second; 0: none has a limit.
+    pub bandwidth_min: u64,
+    /// What befalls datagrams: the shares themselves.
+    pub datagrams: Datagrams,
+    /// What befalls host look-ups: the shares themselves.
+    pub lookups: Lookups,
+    /// Share of reads and writes that are cut short.
+    pub split: f64,
+    /// Share of polls in which an await that is ready is made to wait.
+    pub preempt: f64,
+    /// Whether buggify is on.
+    pub buggify: bool,
+    /// Chance that a buggify site is on in this run, and that it then fires.
+    pub buggify_site: (f64, f64),
+    /// How wrong the wall clocks are.
+    pub clocks: Clocks,
+    /// How the disks behave.
+    pub disk: DiskPhysics,
+    /// What [`crate::Sim::chaos`] does.
+    pub faults: Faults,
+    /// The strategy.
+    pub schedule: Schedule,
 }
 
 /// How the disks of a run behave unless a test says otherwise.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct DiskPhysics {
-    pub(crate) loses_unsynced: bool,
-    pub(crate) faults: DiskFaults,
+pub struct DiskPhysics {
+    /// Whether a power cut takes a part of what was not synced.
+    pub loses_unsynced: bool,
+    /// How calls fare.
+    pub faults: DiskFaults,
 }
 
 /// The scheduling strategy of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Schedule {
+pub enum Schedule {
+    /// First come, first served.
     Fifo,
+    /// Any task that is ready.
     Random,
     /// Priorities, with `depth - 1` changes among the first `length` polls.
     Pct {
+        /// Changes, and one.
         depth: u32,
+        /// Polls among which they lie.
         length: u64,
     },
     /// A random priority for each wake, drawn again for those whom the last poll may concern.
@@ -317,8 +339,10 @@ pub(crate) enum Schedule {
 
 /// How long a segment takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Latency {
+pub enum Latency {
+    /// Always this, in nanoseconds.
     Fixed(u64),
+    /// Between the two.
     Uniform(u64, u64),
     /// A least time and a mean on top.
     Exponential(u64, u64),
@@ -347,7 +371,7 @@ impl Latency {
 
 impl Physics {
     /// Resolves `profile` for a seed.
-    pub(crate) fn draw(profile: &Profile, draws: Draws) -> Self {
+    pub fn draw(profile: &Profile, draws: Draws) -> Self {
         // One entity per family: to leave one out moves no other.
         let family = |number| draws.stream(Purpose::Topology, number);
         let on = |number| !family(number).chance(profile.omit);
@@ -377,6 +401,7 @@ impl Physics {
             split: share(4, profile.split_max),
             preempt: share(5, profile.preempt_max),
             buggify: family(6).chance(profile.buggify),
+            buggify_site: (0.25, 0.25),
             clocks: if on(51) { profile.clocks } else { Clocks::right() },
             disk: DiskPhysics {
                 loses_unsynced: profile.disks.lose_unsynced && on(40),

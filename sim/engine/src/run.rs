@@ -20,7 +20,7 @@ use crate::physics::{Physics, Profile, Schedule};
 use crate::schedule::{Decision, Scheduler};
 use crate::sim::{Sim, body_task};
 use crate::tally::Tally;
-use crate::trace::Trace;
+use crate::trace::{Message, Trace, TraceEvent};
 use crate::verdict::Verdict;
 use crate::watch::Watch;
 use crate::world::ThisWorld;
@@ -71,6 +71,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// The kind of world.
     pub profile: Profile,
+    /// The world itself, instead of what the seed would draw from the profile.
+    pub physics: Option<Physics>,
     /// The planted bug to have, if any.
     pub planted: Option<String>,
     /// Polls after which a run is a livelock.
@@ -79,6 +81,8 @@ pub struct RunConfig {
     pub in_words: bool,
     /// Keep every event.
     pub full_trace: bool,
+    /// Keep so many of the last events and messages, for [`Report::kept`] and [`Report::messages`].
+    pub keep: usize,
     /// Record the decisions of the schedule.
     pub record: bool,
     /// Make these decisions instead of drawing them.
@@ -91,10 +95,12 @@ impl RunConfig {
         Self {
             seed,
             profile,
+            physics: None,
             planted: None,
             max_polls: 50_000_000,
             in_words: false,
             full_trace: false,
+            keep: 0,
             record: false,
             replay: None,
         }
@@ -130,6 +136,10 @@ pub struct Report {
     pub full_trace: Option<Vec<String>>,
     /// The decisions of the schedule, if they were recorded.
     pub decisions: Vec<Decision>,
+    /// The last events, if they were kept.
+    pub kept: Vec<TraceEvent>,
+    /// The last messages, if they were kept.
+    pub messages: Vec<Message>,
 }
 
 /// Runs a body once, on a fresh thread.
@@ -177,6 +187,8 @@ pub(crate) fn report_of_nothing(seed: u64, failure: Verdict) -> Report {
         last_events: String::new(),
         full_trace: None,
         decisions: Vec::new(),
+        kept: Vec::new(),
+        messages: Vec::new(),
     }
 }
 
@@ -192,11 +204,11 @@ fn run_here(config: &RunConfig, body: &Body, watch: Arc<Watch>) -> Report {
         return report_of_nothing(config.seed, Verdict::Refused(why));
     }
     let draws = Draws::new(config.seed);
-    let mut physics = Physics::draw(&config.profile, draws);
+    let mut physics = config.physics.clone().unwrap_or_else(|| Physics::draw(&config.profile, draws));
     if config.replay.is_some() {
         physics.schedule = Schedule::Replay;
     }
-    let trace = Trace::new(config.in_words, config.full_trace);
+    let trace = Trace::new(config.in_words, config.full_trace, config.keep);
     let decisions = config.replay.clone().unwrap_or_default();
     let scheduler = Scheduler::new(physics.schedule, physics.preempt, draws, config.record, decisions);
     let mut core = Core::new(draws, physics, trace, scheduler);
@@ -278,6 +290,8 @@ fn report(config: &RunConfig, engine: &Engine) -> Report {
         last_events: if config.in_words { core.trace.last_events(6, 14) } else { String::new() },
         full_trace: core.trace.take_full(),
         decisions: core.scheduler.take_decisions(),
+        kept: core.trace.take_kept(),
+        messages: core.trace.take_messages(),
     }
 }
 

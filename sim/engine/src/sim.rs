@@ -71,6 +71,11 @@ impl<E: Display> Ended for Result<(), E> {
     }
 }
 
+/// Virtual time since the start of the run on this thread; zero outside of one. For invariants, which hold no [`Sim`].
+pub fn elapsed() -> Duration {
+    Duration::from_nanos(crate::engine::now())
+}
+
 /// The engine of the run that this code is part of.
 fn this_engine() -> Rc<Engine> {
     engine().expect("Sim and Node are used inside a simulation")
@@ -273,7 +278,49 @@ impl Sim {
 
     /// Watches the run from now on.
     pub fn watch(&self, invariant: impl Invariant + 'static) {
-        this_engine().invariants.borrow_mut().push(Box::new(invariant));
+        let engine = this_engine();
+        if invariant.wants_steps() {
+            engine.asks_steps.set(true);
+        }
+        engine.invariants.borrow_mut().push(Box::new(invariant));
+    }
+
+    /// Asks all invariants something; the first that says no ends the run.
+    ///
+    /// ```
+    /// # simurgh_sim::doctest(|sim| async move {
+    /// sim.ask(|invariant| invariant.calm());
+    /// # Ok(()) });
+    /// ```
+    pub fn ask(&self, question: impl FnMut(&mut dyn Invariant) -> Result<(), String>) {
+        this_engine().ask(question);
+    }
+
+    /// Waits until `probe!(name)` was passed `count` times in all.
+    pub async fn passed(&self, name: &str, count: u64) {
+        poll_fn(|cx| {
+            with(|core| {
+                if core.probes.get(name).is_some_and(|passed| *passed >= count) {
+                    return Poll::Ready(());
+                }
+                core.probe_watchers.entry(name.to_owned()).or_default().push(cx.waker().clone());
+                Poll::Pending
+            })
+        })
+        .await;
+    }
+
+    /// Adds a node that runs nothing yet: a machine with a name and an address, for programs that must know the
+    /// addresses of all before the first starts. [`Node::install`] starts it.
+    ///
+    /// # Panics
+    /// If there is a node of this name already.
+    pub fn machine(&self, name: &str) -> Node {
+        let index = with(|core| {
+            let taken = core.nodes.iter().any(|node| node.rt.name() == name);
+            (!taken).then(|| core.add_node(name, None))
+        });
+        Node { index: index.unwrap_or_else(|| panic!("there is a node called {name} already")), name: name.into() }
     }
 
     /// From now on, `limit` of virtual time without any telemetry event but heartbeats (events whose
@@ -402,6 +449,22 @@ impl Node {
         self.state(|state| state.vars.insert(name.to_owned(), value.to_owned()));
     }
 
+    /// Starts the first process of a [`Sim::machine`].
+    ///
+    /// # Panics
+    /// If it has had one.
+    pub fn install<F, T>(&self, program: impl Fn() -> F + 'static)
+    where
+        F: Future<Output = T> + Send + 'static,
+        T: Ended + 'static,
+    {
+        self.state(|state| {
+            assert!(state.start.is_none(), "{} has a program already: upgrade it", self.name);
+            state.start = Some(start_of(program));
+        });
+        self.boot();
+    }
+
     /// Starts a new process after the last one ended, with another program, as an upgrade does: another version of it,
     /// on the same machine and disk. Later restarts start that one.
     ///
@@ -484,6 +547,9 @@ impl Node {
             let program = start();
             drop(entered);
             engine.spawn(header, program, true);
+            if let Ok(mut invariants) = engine.invariants.try_borrow_mut() {
+                invariants.iter_mut().for_each(|invariant| invariant.node_started(&self.name));
+            }
         }
     }
 

@@ -43,6 +43,11 @@ impl Tally {
         self.counts.get(name).copied().unwrap_or(0)
     }
 
+    /// All counts.
+    pub fn counts(&self) -> BTreeMap<String, u64> {
+        self.counts.clone()
+    }
+
     /// How many cases are covered, and of how many.
     pub fn covered(&self, name: &str) -> (u64, u64) {
         self.covered.get(name).map_or((0, 0), |covered| (covered.cases.len() as u64, covered.of))

@@ -67,6 +67,42 @@ pub(crate) struct Record {
     pub(crate) b: u64,
 }
 
+/// One event, for reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceEvent {
+    /// The virtual time.
+    pub at: Moment,
+    /// Its number, from 1.
+    pub number: u64,
+    /// The node's name.
+    pub node: String,
+    /// The number of the task within its node; 0 is the node itself.
+    pub task: u64,
+    /// What kind of thing happened: `poll`, `write`, `arrive`, `event`, `probe`, ...
+    pub kind: String,
+    /// What happened.
+    pub words: String,
+}
+
+/// One message that arrived: bytes of a stream, or a datagram.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The sender's name.
+    pub from: String,
+    /// The receiver's name.
+    pub to: String,
+    /// When it was sent; when it arrived.
+    pub sent: Moment,
+    /// When it arrived.
+    pub arrived: Moment,
+    /// The number of the event of its arrival.
+    pub event: u64,
+    /// Its length in bytes.
+    pub len: usize,
+    /// Its first bytes, as text where they are.
+    pub begins: String,
+}
+
 /// An event with its number and words.
 type Kept = (u64, Record, Box<str>);
 
@@ -80,11 +116,16 @@ pub(crate) struct Trace {
     full: Option<Vec<String>>,
     names: Vec<String>,
     in_words: bool,
+    /// The last events of all nodes, and the last messages, at most so many of each.
+    keep: usize,
+    kept: VecDeque<Kept>,
+    messages: VecDeque<Message>,
 }
 
 impl Trace {
-    /// An empty trace. `in_words` keeps the last events of each node, `full` keeps every event.
-    pub(crate) fn new(in_words: bool, full: bool) -> Self {
+    /// An empty trace. `in_words` keeps the last events of each node, `full` keeps every event, `keep` the last so many
+    /// events and messages of all.
+    pub(crate) fn new(in_words: bool, full: bool, keep: usize) -> Self {
         Self {
             hash: ONE,
             events: 0,
@@ -92,7 +133,10 @@ impl Trace {
             last: Vec::new(),
             full: full.then(Vec::new),
             names: Vec::new(),
-            in_words: in_words || full,
+            in_words: in_words || full || keep > 0,
+            keep,
+            kept: VecDeque::new(),
+            messages: VecDeque::new(),
         }
     }
 
@@ -118,11 +162,60 @@ impl Trace {
         if let Some(full) = &mut self.full {
             full.push(line(self.events, &record, &text, &self.names[record.node as usize]));
         }
+        if self.keep > 0 {
+            if self.kept.len() == self.keep {
+                self.kept.pop_front();
+            }
+            self.kept.push_back((self.events, record, text.clone()));
+        }
         let last = &mut self.last[record.node as usize];
         if last.len() == LAST_EVENTS {
             last.pop_front();
         }
         last.push_back((self.events, record, text));
+    }
+
+    /// Whether messages are kept.
+    #[inline]
+    pub(crate) fn keeps_messages(&self) -> bool {
+        self.keep > 0
+    }
+
+    /// Keeps a message whose arrival was the last event.
+    pub(crate) fn message(&mut self, from: u32, to: u32, sent: u64, arrived: u64, bytes: &[u8]) {
+        const BEGINS: usize = 48;
+        if self.messages.len() == self.keep {
+            self.messages.pop_front();
+        }
+        let begins = bytes.iter().take(BEGINS).copied().flat_map(std::ascii::escape_default).map(char::from).collect();
+        self.messages.push_back(Message {
+            from: self.names[from as usize].clone(),
+            to: self.names[to as usize].clone(),
+            sent: Moment(sent),
+            arrived: Moment(arrived),
+            event: self.events,
+            len: bytes.len(),
+            begins,
+        });
+    }
+
+    /// The last events, in the order of time.
+    pub(crate) fn take_kept(&mut self) -> Vec<TraceEvent> {
+        let kept = std::mem::take(&mut self.kept);
+        let event = |(number, record, words): Kept| TraceEvent {
+            at: Moment(record.at),
+            number,
+            node: self.names[record.node as usize].clone(),
+            task: record.task,
+            kind: format!("{:?}", record.kind).to_lowercase(),
+            words: words.into(),
+        };
+        kept.into_iter().map(event).collect()
+    }
+
+    /// The last messages, in the order of their arrival.
+    pub(crate) fn take_messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.messages).into()
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -220,7 +313,7 @@ mod tests {
     use super::*;
 
     fn trace_of(values: &[u64]) -> Trace {
-        let mut trace = Trace::new(false, true);
+        let mut trace = Trace::new(false, true, 0);
         trace.add_node("world");
         for &a in values {
             trace.add(Record { at: 1, node: 0, task: 1, kind: Kind::Event, a, b: 0 }, || format!("value {a}"));

@@ -172,14 +172,28 @@ impl Job {
 
 /// Runs once; if a poll does not return, says so and ends this process.
 fn run_guarded(config: &RunConfig, body: &Body) -> Report {
+    match run_watched(config, body) {
+        Ok(report) => report,
+        Err(report) => {
+            tell(&format!("done\t{}", encode(&report)));
+            std::process::exit(3);
+        }
+    }
+}
+
+/// Runs once, and watches that each poll returns (within ten seconds of real time, or `SIM_STUCK_MS`).
+///
+/// # Errors
+/// The report of a run whose poll has not returned. Its thread goes on, and only the end of the process ends it.
+pub fn run_watched(config: &RunConfig, body: &Body) -> Result<Report, Report> {
     let patience =
         std::env::var("SIM_STUCK_MS").ok().and_then(|text| text.parse().ok()).map_or(STUCK, Duration::from_millis);
     let (receiver, watch) = run::begin(config, body);
     let mut stuck_at: Option<(u64, Instant)> = None;
     loop {
         match receiver.recv_timeout(Duration::from_millis(250)) {
-            Ok(report) => return report,
-            Err(RecvTimeoutError::Disconnected) => return run::died(config.seed),
+            Ok(report) => return Ok(report),
+            Err(RecvTimeoutError::Disconnected) => return Ok(run::died(config.seed)),
             Err(RecvTimeoutError::Timeout) => {}
         }
         let polling = watch.polling();
@@ -188,9 +202,7 @@ fn run_guarded(config: &RunConfig, body: &Body) -> Report {
             (Some(poll), Some((known, since))) if poll == known => {
                 if since.elapsed() >= patience {
                     let what = format!("{} did not return from a poll for {patience:?} of real time", watch.describe());
-                    let report = run::report_of_nothing(config.seed, Verdict::StuckPoll(what));
-                    tell(&format!("done\t{}", encode(&report)));
-                    std::process::exit(3);
+                    return Err(run::report_of_nothing(config.seed, Verdict::StuckPoll(what)));
                 }
             }
             (Some(poll), _) => stuck_at = Some((poll, Instant::now())),
@@ -279,6 +291,8 @@ fn decode(line: &str) -> Option<Report> {
         last_events,
         full_trace: None,
         decisions: Vec::new(),
+        kept: Vec::new(),
+        messages: Vec::new(),
     })
 }
 

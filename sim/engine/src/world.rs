@@ -32,9 +32,6 @@ use crate::waits;
 pub(crate) const EPOCH_NS: u64 = 1_767_225_600_000_000_000;
 /// Lines of output kept of each node.
 const OUTPUT_LINES: usize = 50;
-/// Chance that a buggify site is on in a run that has buggify, and that it then fires.
-const SITE_ON: f64 = 0.25;
-const SITE_FIRES: f64 = 0.25;
 
 /// The world of the run on this thread.
 pub(crate) struct ThisWorld;
@@ -201,6 +198,9 @@ impl sim::World for ThisWorld {
         with_core(|core| {
             *core.probes.entry(name).or_default() += 1;
             core.record_here(Kind::Probe, digest(name.as_bytes()), 0, || name.to_owned());
+            if let Some(watchers) = core.probe_watchers.remove(name) {
+                core.wakes.extend(watchers);
+            }
         });
     }
 
@@ -276,12 +276,12 @@ fn fires(core: &mut Core, site: &'static str) -> bool {
     if !core.physics.buggify {
         return false;
     }
-    let draws = core.draws;
+    let (draws, (on, fires)) = (core.draws, core.physics.buggify_site);
     let stream = core.sites.entry(site).or_insert_with(|| {
         let mut stream = draws.stream(Purpose::Buggify, digest(site.as_bytes()));
-        stream.chance(SITE_ON).then_some(stream)
+        stream.chance(on).then_some(stream)
     });
-    let fires = stream.as_mut().is_some_and(|stream| stream.chance(SITE_FIRES));
+    let fires = stream.as_mut().is_some_and(|stream| stream.chance(fires));
     if fires {
         core.effects.add(Effect::Buggify);
         core.record_here(Kind::Buggify, digest(site.as_bytes()), 0, || site.to_owned());

@@ -332,6 +332,9 @@ impl Core {
         let at = (left + took.unwrap_or(GIVE_UP_NS)).max(state.last_at);
         state.last_at = at;
         state.segments.push_back(Segment { at, len, fin, lost: took.is_none() });
+        if self.trace.keeps_messages() {
+            self.sent.entry(flow).or_default().push_back(self.now);
+        }
         if !state.armed {
             state.armed = true;
             self.heap.push(at, Due::Arrive { flow });
@@ -492,9 +495,10 @@ impl Core {
         let conn = self.conn(id.conn).expect("the caller holds the connection");
         let flow = &mut conn.flows[id.from as usize];
         flow.blocked_since = None;
-        let mut len = 0;
+        let (mut len, mut segments) = (0, 0);
         while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now && !segment.lost) {
             flow.segments.pop_front();
+            segments += 1;
             len += segment.len;
             flow.fin_arrived |= segment.fin;
         }
@@ -517,10 +521,24 @@ impl Core {
             let end = if fin { " and the end" } else { "" };
             format!("{len} bytes{end} on {}", Name(id.conn, 1 - id.from))
         });
+        if self.trace.keeps_messages() {
+            self.keep_message(id, to, len, segments);
+        }
         if (!open && len > 0) || forgotten {
             // Nobody is there to read it: the kernel answers with a reset.
             self.send_reset(id.conn, id.from);
         }
+    }
+
+    /// Keeps what has just arrived, for a report.
+    fn keep_message(&mut self, id: FlowId, to: u32, len: usize, segments: usize) {
+        let queue = self.sent.entry(id).or_default();
+        let sent = queue.drain(..segments.min(queue.len())).next().unwrap_or(self.now);
+        let conn = &self.conns[id.conn.index as usize];
+        let (from, flow) = (conn.ends[id.from as usize].node, &conn.flows[id.from as usize]);
+        let bytes: Vec<u8> =
+            flow.bytes.iter().take(flow.arrived).skip(flow.arrived.saturating_sub(len)).copied().collect();
+        self.trace.message(from, to, sent, self.now, &bytes);
     }
 
     /// Makes the sender learn, one latency from now, what the reader has read.

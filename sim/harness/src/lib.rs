@@ -1,0 +1,41 @@
+//! Scenario files for the simulator: failures described as data, run from seeds, judged by named invariants, reported.
+//!
+//! A [`Registry`] holds the names that files may use: subjects with their programs ([`Subject`]), what clients do
+//! ([`Workload`]), kinds of faults ([`FaultKind`]), invariants, probes, selectors. [`main`] is the command line on it;
+//! an application calls it from a target with `harness = false`. A run is a function of build, file and seed, and
+//! comes to a [`Report`].
+
+#![forbid(unsafe_code)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
+
+mod chaos;
+mod fault;
+mod file;
+mod judge;
+mod plan;
+mod property;
+mod record;
+mod registry;
+mod report;
+mod run;
+mod select;
+mod subject;
+mod value;
+
+pub use fault::{FaultKind, Strike, Takes};
+pub use file::{Problems, Scenario, json_schema};
+pub use judge::{CLASSES, exit_code};
+pub use property::Property;
+pub use registry::{Params, Registry};
+pub use report::{
+    Differs, Evidence, FaultReport, InvariantReport, Judgement, Life, LogLine, Message, NodeReport, Phase, ProbeReport,
+    Report,
+};
+pub use select::Selecting;
+pub use subject::{Client, Op, Place, Seat, Subject, Workload, World};
+pub use value::Value;
+
+/// Runs the command line of this process on a registry.
+pub fn main(registry: &Registry) -> std::process::ExitCode {
+    simurgh_sim::main(&registry.simulations)
+}

@@ -1,0 +1,170 @@
+//! What a run tells while it runs, besides its trace.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use simurgh_sim::{Invariant, Seen};
+
+use crate::plan::InvariantPlan;
+use crate::report::{Evidence, FaultReport, InvariantReport, NodeReport, Phase};
+
+/// What a run tells.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    pub(crate) faults: Vec<FaultReport>,
+    pub(crate) nodes: Vec<NodeReport>,
+    pub(crate) phases: Vec<Phase>,
+    pub(crate) invariants: Vec<InvariantReport>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) inconclusive: Option<String>,
+    /// The class of a failure that the body itself found.
+    pub(crate) class: Option<&'static str>,
+    /// Events that were no heartbeats.
+    pub(crate) lively: u64,
+}
+
+/// Locks; a panic elsewhere changes nothing about what is in it.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An invariant, asked when its scenario says, and counted.
+pub(crate) struct Watched {
+    inner: Box<dyn Invariant>,
+    check: String,
+    period_ns: u64,
+    last_ns: u64,
+    place: usize,
+    recorder: Arc<Mutex<Recorder>>,
+}
+
+impl Watched {
+    pub(crate) fn new(inner: Box<dyn Invariant>, plan: &InvariantPlan, recorder: &Arc<Mutex<Recorder>>) -> Self {
+        let place = {
+            let mut recorder = lock(recorder);
+            recorder.invariants.push(InvariantReport {
+                name: plan.name.clone(),
+                check: plan.check.clone(),
+                verdict: "held".into(),
+                ..InvariantReport::default()
+            });
+            recorder.invariants.len() - 1
+        };
+        let (check, period_ns) = (plan.check.clone(), plan.period_ns.max(1));
+        Self { inner, check, period_ns, last_ns: 0, place, recorder: Arc::clone(recorder) }
+    }
+
+    /// Asks, counts, and keeps what a violation shows.
+    fn ask(&mut self, question: impl FnOnce(&mut dyn Invariant) -> Result<(), String>) -> Result<(), String> {
+        let answer = question(self.inner.as_mut());
+        let mut recorder = lock(&self.recorder);
+        recorder.invariants[self.place].evaluated += 1;
+        if answer.is_err() {
+            recorder.invariants[self.place].verdict = "violated".into();
+            recorder.evidence = self.inner.evidence().into_iter().map(Evidence::from).collect();
+        }
+        answer
+    }
+
+    fn holds_if(&mut self, check: &str) -> Result<(), String> {
+        if self.check == check { self.ask(|inner| inner.holds()) } else { Ok(()) }
+    }
+}
+
+impl Invariant for Watched {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
+        lock(&self.recorder).invariants[self.place].events += 1;
+        self.ask(|inner| inner.event(seen))?;
+        self.holds_if("event")
+    }
+
+    fn node_ended(&mut self, node: &str) {
+        self.inner.node_ended(node);
+    }
+
+    fn node_started(&mut self, node: &str) {
+        self.inner.node_started(node);
+    }
+
+    fn wants_steps(&self) -> bool {
+        self.check == "step" || self.inner.wants_steps()
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        if self.inner.wants_steps() {
+            self.ask(|inner| inner.step())?;
+        }
+        self.holds_if("step")
+    }
+
+    /// The tick of those that are asked periodically.
+    fn holds(&mut self) -> Result<(), String> {
+        self.last_ns += TICK_NS;
+        if self.last_ns < self.period_ns {
+            return Ok(());
+        }
+        self.last_ns = 0;
+        self.holds_if("every")
+    }
+
+    fn calm(&mut self) -> Result<(), String> {
+        self.ask(|inner| inner.calm())?;
+        self.holds_if("calm")
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        self.ask(|inner| inner.end())?;
+        self.holds_if("end")?;
+        if let Some(why) = self.inner.inconclusive() {
+            let mut recorder = lock(&self.recorder);
+            recorder.invariants[self.place].verdict = "inconclusive".into();
+            recorder.inconclusive = Some(format!("{}: {why}", self.inner.name()));
+        }
+        Ok(())
+    }
+}
+
+/// How often those that are asked periodically are looked at.
+pub(crate) const TICK_NS: u64 = 10_000_000;
+
+impl From<simurgh_sim::Evidence> for Evidence {
+    fn from(evidence: simurgh_sim::Evidence) -> Self {
+        Self { key: evidence.key, expected: evidence.expected, seen: evidence.seen }
+    }
+}
+
+/// Follows the lives of nodes, and how lively they are.
+pub(crate) struct Lives {
+    pub(crate) recorder: Arc<Mutex<Recorder>>,
+}
+
+impl Invariant for Lives {
+    fn name(&self) -> &'static str {
+        "harness.lives"
+    }
+
+    fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
+        lock(&self.recorder).lively += u64::from(!seen.event.name.ends_with(".heartbeat"));
+        Ok(())
+    }
+
+    fn node_started(&mut self, node: &str) {
+        let from_ns = simurgh_sim::elapsed().as_nanos() as u64;
+        let mut recorder = lock(&self.recorder);
+        if let Some(node) = recorder.nodes.iter_mut().find(|known| known.name == node) {
+            node.lives.push(crate::report::Life { from_ns, until_ns: None });
+        }
+    }
+
+    fn node_ended(&mut self, node: &str) {
+        let until_ns = simurgh_sim::elapsed().as_nanos() as u64;
+        let mut recorder = lock(&self.recorder);
+        let node = recorder.nodes.iter_mut().find(|known| known.name == node);
+        if let Some(life) = node.and_then(|node| node.lives.last_mut()) {
+            life.until_ns = Some(until_ns);
+        }
+    }
+}

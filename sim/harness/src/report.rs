@@ -1,0 +1,270 @@
+//! What a run came to, as data: JSON on the wire and on disk, and the source of every picture of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The form that this program writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// One run of a scenario.
+///
+/// Times are virtual, in nanoseconds since the start of the run. Events are numbered from 1.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Report {
+    /// Always `simurgh report`.
+    pub magic: String,
+    /// The form of this report.
+    pub schema: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The file it came from.
+    pub file: String,
+    /// Why the scenario exists.
+    pub why: String,
+    /// `property`, `concurrency` or `distributed`.
+    pub level: String,
+    /// The seed.
+    pub seed: u64,
+    /// The planted bug that the run had, if any.
+    pub planted: Option<String>,
+    /// How it ended.
+    pub verdict: Judgement,
+    /// The rolling hash over all events, in hex.
+    pub trace_hash: String,
+    /// Events in all.
+    pub events: u64,
+    /// Polls in all.
+    pub polls: u64,
+    /// Virtual time in all.
+    pub elapsed_ns: u64,
+    /// What was run: the resolved scenario, a file that can be run itself.
+    pub plan: String,
+    /// Where the plan differs from what a scenario has that says nothing: field, default, value.
+    pub differs: Vec<Differs>,
+    /// Warm-up, chaos, calm.
+    pub phases: Vec<Phase>,
+    /// All nodes in the order of their addresses, clients too.
+    pub nodes: Vec<NodeReport>,
+    /// All faults in the order in which they struck, or were refused.
+    pub faults: Vec<FaultReport>,
+    /// What all faults did, by the name of the effect.
+    pub effects: BTreeMap<String, u64>,
+    /// The scoreboard.
+    pub invariants: Vec<InvariantReport>,
+    /// Probes that were declared or passed.
+    pub probes: Vec<ProbeReport>,
+    /// Counts and high-water marks.
+    pub tally: BTreeMap<String, u64>,
+    /// What was expected of the scenario and did not come true in this run.
+    pub unmet: Vec<String>,
+    /// The last messages between nodes.
+    pub messages: Vec<Message>,
+    /// The last events of all nodes in the order of time.
+    pub log: Vec<LogLine>,
+    /// The decisions of the schedule, if they were recorded: poll, place, budget.
+    pub decisions: Vec<(u64, u32, Option<u8>)>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Judgement {
+    /// `pass`, or the class of the failure: see `classes`.
+    pub class: String,
+    /// The exit code of the class.
+    pub exit_code: u8,
+    /// The invariant, if one did not hold.
+    pub invariant: String,
+    /// What was seen.
+    pub message: String,
+    /// The same without numbers, names of nodes and times: equal for two sights of one defect.
+    pub normalised: String,
+    /// The role of the node at which it was seen; empty for the world.
+    pub role: String,
+    /// That node.
+    pub node: String,
+    /// When.
+    pub at_ns: u64,
+    /// The number of the event.
+    pub event: u64,
+    /// A hash of class, invariant, normalised message and role, in hex: which defect this is. Empty for `pass`.
+    pub fingerprint: String,
+    /// What was expected and what was seen, by key; only what differs.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// What: a key, a node.
+    pub key: String,
+    /// What should be there.
+    pub expected: String,
+    /// What is there.
+    pub seen: String,
+}
+
+/// A field of the plan that is not as it is by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differs {
+    /// The field, with its tables.
+    pub field: String,
+    /// Its default; empty if it has none.
+    pub default: String,
+    /// What it is.
+    pub value: String,
+}
+
+/// A part of the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phase {
+    /// `warmup`, `chaos` or `calm`.
+    pub name: String,
+    /// From when.
+    pub from_ns: u64,
+    /// Until when.
+    pub until_ns: u64,
+}
+
+/// A node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: String,
+    /// Its failure domain.
+    pub zone: u32,
+    /// Its processes, one after the other.
+    pub lives: Vec<Life>,
+}
+
+/// A process of a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// When it started.
+    pub from_ns: u64,
+    /// When it ended, if it did.
+    pub until_ns: Option<u64>,
+}
+
+/// A fault of the plan, and what became of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultReport {
+    /// Its name in the plan.
+    pub id: String,
+    /// What kind of fault.
+    pub kind: String,
+    /// Whom it was to strike: the selector.
+    pub target: String,
+    /// Whom it struck.
+    pub nodes: Vec<String>,
+    /// For faults between two groups, the other one.
+    pub others: Vec<String>,
+    /// `both`, `in` or `out`, for faults between two groups.
+    pub direction: String,
+    /// When it struck, or was refused.
+    pub at_ns: u64,
+    /// When it was over.
+    pub until_ns: Option<u64>,
+    /// `effective`, `without-effect`, `weakened` or `refused`.
+    pub outcome: String,
+    /// Why it was weakened or refused.
+    pub why: String,
+    /// What it did while it lasted, by the name of the effect. Faults that overlap share what their kinds share.
+    pub effects: BTreeMap<String, u64>,
+}
+
+/// An invariant on the scoreboard.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvariantReport {
+    /// Its name.
+    pub name: String,
+    /// When the scenario wants it to be asked.
+    pub check: String,
+    /// Events that it was shown.
+    pub events: u64,
+    /// How often it was asked whether it holds, at whatever hook.
+    pub evaluated: u64,
+    /// `held`, `violated` or `inconclusive`.
+    pub verdict: String,
+}
+
+/// A probe.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeReport {
+    /// Its name.
+    pub name: String,
+    /// How often it was passed; 0 is a miss.
+    pub count: u64,
+    /// `reach` and `never`, as the scenario expects it, or nothing.
+    pub expected: String,
+}
+
+/// A message that arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The sender.
+    pub from: String,
+    /// The receiver.
+    pub to: String,
+    /// When it was sent.
+    pub sent_ns: u64,
+    /// When it arrived.
+    pub arrived_ns: u64,
+    /// The number of the event of its arrival.
+    pub event: u64,
+    /// Its length in bytes.
+    pub len: usize,
+    /// Its first bytes, escaped.
+    pub begins: String,
+}
+
+/// An event in words.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When.
+    pub at_ns: u64,
+    /// Its number.
+    pub event: u64,
+    /// The node; `world` is the test itself.
+    pub node: String,
+    /// The number of the task within its node.
+    pub task: u64,
+    /// `event`, `probe`, `write`, `arrive`, `kill`, `fault`, ...
+    pub kind: String,
+    /// What happened.
+    pub text: String,
+}
+
+impl Report {
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// If it is no report, or one of a form that this program does not know.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let report: Self = serde_json::from_str(text).map_err(|error| format!("this is no report: {error}"))?;
+        if report.magic != MAGIC {
+            return Err("this is no report: it does not begin with the magic \"simurgh report\"".into());
+        }
+        if report.schema != SCHEMA {
+            return Err(format!("the report is of form {}, this program knows form {SCHEMA}", report.schema));
+        }
+        Ok(report)
+    }
+
+    /// Writes it, on one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a report is data")
+    }
+
+    /// Whether nothing was wrong in this run by itself.
+    pub fn passed(&self) -> bool {
+        self.verdict.class == "pass"
+    }
+}
+
+/// What every report begins with.
+pub(crate) const MAGIC: &str = "simurgh report";

@@ -1,0 +1,410 @@
+//! One run of a plan: warm-up, chaos, calm, and the report of it.
+//!
+//! ```text
+//!   warmup   all nodes start; nothing goes wrong, clients wait
+//!   chaos    faults strike, clients work; safety is judged at every event
+//!   calm     all is mended (or a core is, and the rest stays as it is); progress is judged
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use simurgh_runtime::{self as runtime, Scope};
+use simurgh_sim::{Body, Decision, Effect, Exit, Node, Profile, RunConfig, Sim, Verdict, run_watched};
+
+use crate::chaos::{Chaos, State};
+use crate::plan::{Live, Plan};
+use crate::record::{Lives, Recorder, TICK_NS, Watched, lock};
+use crate::registry::Registry;
+use crate::report::{self, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report};
+use crate::select::quorum;
+use crate::subject::{Client, Place, Seat, World};
+use crate::value::Value;
+
+/// How a run is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// Keep so many of the last events and messages.
+    pub(crate) keep: usize,
+    /// Record the decisions of the schedule.
+    pub(crate) record: bool,
+}
+
+/// Runs a plan. The second is true if a poll has not returned: then only the end of this process ends it.
+pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look) -> (Report, bool) {
+    let recorder: Arc<Mutex<Recorder>> = Arc::default();
+    let config = RunConfig {
+        physics: Some(plan.physics.clone()),
+        planted: plan.planted.clone(),
+        max_polls: plan.max_polls,
+        keep: look.keep,
+        record: look.record,
+        replay: plan.decisions.clone(),
+        ..RunConfig::new(plan.seed, Profile::calm())
+    };
+    let body: Body = {
+        let (plan, registry, recorder) = (Arc::clone(plan), Arc::clone(registry), Arc::clone(&recorder));
+        Arc::new(move |sim| Box::pin(body(sim, Arc::clone(&plan), Arc::clone(&registry), Arc::clone(&recorder))))
+    };
+    let (ran, is_stuck) = match run_watched(&config, &body) {
+        Ok(ran) => (ran, false),
+        Err(ran) => (ran, true),
+    };
+    (report_of(plan, registry, &ran, &mut lock(&recorder)), is_stuck)
+}
+
+async fn body(sim: Sim, plan: Arc<Plan>, registry: Arc<Registry>, recorder: Arc<Mutex<Recorder>>) -> Result<(), String> {
+    if plan.level == "property" {
+        for workload in &plan.workloads {
+            if let Some(property) = registry.properties.get(workload.name.as_str()) {
+                (property.check)(plan.seed, workload.cases).map_err(|why| format!("{}: {why}", property.name))?;
+            }
+        }
+        return Ok(());
+    }
+    sim.watch(Lives { recorder: Arc::clone(&recorder) });
+    for invariant in &plan.invariants {
+        if let Some(kind) = registry.invariants.get(invariant.name.as_str()) {
+            sim.watch(Watched::new((kind.make)(&invariant.params), invariant, &recorder));
+        }
+    }
+    Stage::build(sim, plan, registry, recorder).play().await
+}
+
+/// A world that was built.
+struct Stage {
+    chaos: Arc<Chaos>,
+    sim: Sim,
+    plan: Arc<Plan>,
+    recorder: Arc<Mutex<Recorder>>,
+}
+
+impl Stage {
+    fn build(sim: Sim, plan: Arc<Plan>, registry: Arc<Registry>, recorder: Arc<Mutex<Recorder>>) -> Self {
+        let mut nodes: BTreeMap<String, Vec<Node>> = BTreeMap::new();
+        let mut places = Vec::new();
+        // Servers first, so that their addresses do not depend on how many clients there are.
+        let (clients, servers): (Vec<_>, Vec<_>) = plan.roles.iter().partition(|role| plan.is_client(&role.name));
+        for role in servers.iter().chain(&clients) {
+            let of_role = nodes.entry(role.name.clone()).or_default();
+            for number in 1..=role.count {
+                let node = sim.machine(&format!("{}{number}", role.name));
+                places.push(Place {
+                    name: node.name().to_owned(),
+                    role: role.name.clone(),
+                    zone: 1 + (number - 1) % role.zones,
+                    version: 1 + (number - 1) % role.versions,
+                    ip: node.ip(),
+                });
+                of_role.push(node);
+            }
+        }
+        lock(&recorder).nodes = places
+            .iter()
+            .map(|place| NodeReport { name: place.name.clone(), role: place.role.clone(), zone: place.zone, lives: Vec::new() })
+            .collect();
+        let all = Arc::new(places);
+        let of_roles = |roles: &[&crate::plan::RolePlan]| -> Vec<Node> {
+            roles.iter().flat_map(|role| nodes[&role.name].iter().cloned()).collect()
+        };
+        let (servers, clients) = (of_roles(&servers), of_roles(&clients));
+        for place in all.iter() {
+            let node = nodes[&place.role].iter().find(|node| node.name() == place.name).expect("it was made above");
+            install(sim, node, place, &all, &plan, &registry);
+        }
+        let server_places = all.iter().filter(|place| !plan.is_client(&place.role)).cloned().collect();
+        let chaos = Arc::new(Chaos {
+            world: World { sim, nodes: Arc::new(nodes) },
+            plan: Arc::clone(&plan),
+            registry,
+            servers,
+            clients,
+            places: server_places,
+            recorder: Arc::clone(&recorder),
+            state: Mutex::new(State::default()),
+        });
+        Self { chaos, sim, plan, recorder }
+    }
+
+    async fn play(self) -> Result<(), String> {
+        for node in &self.chaos.servers {
+            node.started().await?;
+        }
+        let ticks = Scope::new();
+        let sim = self.sim;
+        if self.plan.invariants.iter().any(|invariant| invariant.check == "every") {
+            ticks.spawn("ticks", async move {
+                loop {
+                    runtime::sleep(Duration::from_nanos(TICK_NS)).await;
+                    sim.ask(|invariant| invariant.holds());
+                }
+            });
+        }
+        self.phase("warmup");
+        self.until(self.plan.warmup_ns).await;
+        self.phase("chaos");
+        let watchers = self.supervise();
+        let faults = Scope::new();
+        for fault in &self.plan.faults {
+            let probed = match &fault.trigger {
+                crate::plan::Trigger::Probe(probe, _) => sim.probed(probe),
+                crate::plan::Trigger::At(_) => 0,
+            };
+            faults.spawn("fault", Arc::clone(&self.chaos).fault(fault.clone(), probed));
+        }
+        self.until(self.plan.warmup_ns + self.plan.chaos_ns).await;
+        drop(faults);
+        self.chaos.close_all();
+        self.phase("calm");
+        self.calm().await?;
+        drop((watchers, ticks));
+        sim.ask(|invariant| invariant.calm());
+        if let Some(finish) = self.subject().and_then(|subject| subject.finish.clone()) {
+            finish(self.chaos.world.clone()).await?;
+        }
+        self.phase("");
+        Ok(())
+    }
+
+    fn subject(&self) -> Option<&crate::subject::Subject> {
+        let workload = self.plan.workloads.first()?;
+        let subject = self.chaos.registry.workloads.get(workload.name.as_str())?.subject;
+        self.chaos.registry.subjects.get(subject)
+    }
+
+    /// The last phase ends and this one begins.
+    fn phase(&self, name: &str) {
+        let now = self.sim.elapsed().as_nanos() as u64;
+        let mut recorder = lock(&self.recorder);
+        if let Some(last) = recorder.phases.last_mut() {
+            last.until_ns = now;
+        }
+        if !name.is_empty() {
+            recorder.phases.push(Phase { name: name.to_owned(), from_ns: now, until_ns: now });
+        }
+    }
+
+    async fn until(&self, ns: u64) {
+        runtime::sleep(Duration::from_nanos(ns).saturating_sub(self.sim.elapsed())).await;
+    }
+
+    /// Starts processes again that ended by themselves, as a service manager does.
+    fn supervise(&self) -> Scope {
+        const RESTART: Duration = Duration::from_millis(100);
+        let scope = Scope::new();
+        let supervised = |name: &str| self.plan.roles.iter().any(|role| role.name == name && role.is_supervised);
+        for (node, place) in self.chaos.servers.iter().zip(&self.chaos.places).filter(|(_, place)| supervised(&place.role)) {
+            let (node, name, chaos) = (node.clone(), place.name.clone(), Arc::clone(&self.chaos));
+            scope.spawn("service manager", async move {
+                loop {
+                    let how = node.ended().await;
+                    runtime::sleep(RESTART).await;
+                    let is_held = lock(&chaos.state).away.contains_key(&name);
+                    if how != Exit::Killed && !is_held && !node.is_running() {
+                        node.restart();
+                    }
+                }
+            });
+        }
+        scope
+    }
+
+    async fn calm(&self) -> Result<(), String> {
+        let began = self.sim.elapsed();
+        let end = began + Duration::from_nanos(self.plan.calm_ns);
+        let live = self.plan.live.clone();
+        let outside = match &live {
+            Some(live) if live.is_quorum => self.heal_core().await?,
+            _ => {
+                self.sim.mend(&self.chaos.servers).await?;
+                Vec::new()
+            }
+        };
+        if let Some(calm) = self.subject().and_then(|subject| subject.calm.clone()) {
+            calm(self.chaos.world.clone()).await?;
+        }
+        let wants = |what: &str| live.as_ref().is_none_or(|live| live.what.iter().any(|wanted| wanted == what));
+        let within = live.as_ref().map_or(self.plan.calm_ns, |live| live.within.as_nanos() as u64);
+        if wants("calls_answered") {
+            self.clients_end(began + Duration::from_nanos(within), live.as_ref()).await?;
+        }
+        if let Some(live) = live.as_ref().filter(|live| live.what.iter().any(|what| what == "converged")) {
+            self.until((began + live.within).as_nanos() as u64).await;
+            self.sim.ask(|invariant| invariant.calm());
+        }
+        if !outside.is_empty() {
+            self.sim.mend(&self.chaos.servers).await?;
+        }
+        let quiet = live.is_some_and(|live| live.what.iter().any(|what| what == "quiescent"));
+        if quiet {
+            let quarter = Duration::from_nanos(self.plan.calm_ns / 4);
+            self.until(end.saturating_sub(quarter).as_nanos() as u64).await;
+            let before = lock(&self.recorder).lively;
+            self.until(end.as_nanos() as u64).await;
+            let lively = lock(&self.recorder).lively - before;
+            if lively > 0 {
+                return self.not_live(format!("the world does not come to rest: {lively} events that are no heartbeats in the last {quarter:?} of calm"));
+            }
+        }
+        self.until(end.as_nanos() as u64).await;
+        Ok(())
+    }
+
+    fn not_live(&self, message: String) -> Result<(), String> {
+        let unreliable = lock(&self.chaos.state).unreliable.len();
+        let servers = self.chaos.servers.len();
+        let is_impossible = servers > 0 && servers - unreliable.min(servers) < quorum(servers);
+        lock(&self.recorder).class = Some(if is_impossible { "stuck-impossible" } else { "liveness" });
+        if is_impossible {
+            return Err(format!("{message}; {unreliable} of {servers} nodes lost their disks or were lied to by them, so that no quorum can know what was"));
+        }
+        Err(message)
+    }
+
+    /// Waits until the clients have done all, the operations after the chaos too.
+    async fn clients_end(&self, deadline: Duration, live: Option<&Live>) -> Result<(), String> {
+        for client in &self.chaos.clients {
+            let left = deadline.saturating_sub(self.sim.elapsed());
+            match runtime::timeout(left, client.ended()).await {
+                Ok(Exit::Failed(why)) => return Err(format!("{}: {why}", client.name())),
+                Ok(_) => {}
+                Err(_) => {
+                    let core = if live.is_some_and(|live| live.is_quorum) { "a quorum" } else { "everything" };
+                    return self.not_live(format!(
+                        "{} still waits for an answer, {:?} after {core} was healed",
+                        client.name(),
+                        deadline.saturating_sub(Duration::from_nanos(self.plan.warmup_ns + self.plan.chaos_ns))
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Heals a quorum and the clients. Who else was down or cut off stays cut off.
+    async fn heal_core(&self) -> Result<Vec<Node>, String> {
+        let servers = &self.chaos.servers;
+        let mut order: Vec<Node> = servers.clone();
+        order.sort_by_key(|node| !node.is_running());
+        let outside = order.split_off(quorum(servers.len()));
+        let was_whole = outside.iter().all(Node::is_running);
+        self.sim.mend(&order).await?;
+        if was_whole && outside.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inside: Vec<Node> = order.into_iter().chain(self.chaos.clients.iter().cloned()).collect();
+        self.sim.partition(&inside, &outside);
+        Ok(outside)
+    }
+}
+
+/// Gives a machine its program.
+fn install(sim: Sim, node: &Node, place: &Place, all: &Arc<Vec<Place>>, plan: &Arc<Plan>, registry: &Arc<Registry>) {
+    let workload = plan.workloads.iter().find(|workload| workload.clients == place.role);
+    let kind = |name: &str| registry.workloads.get(name);
+    let subject = plan.workloads.first().and_then(|workload| registry.subjects.get(kind(&workload.name)?.subject));
+    let Some(subject) = subject else { return };
+    let mut knobs: BTreeMap<String, Value> =
+        subject.knobs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    knobs.extend(plan.knobs.clone());
+    let role = plan.roles.iter().find(|role| role.name == place.role);
+    knobs.extend(role.map(|role| role.knobs.clone()).unwrap_or_default());
+    let seat = Seat { place: place.clone(), all: Arc::clone(all), knobs: Arc::new(knobs), seed: plan.seed };
+    if let Some((workload, kind)) = workload.and_then(|workload| Some((workload, kind(&workload.name)?))) {
+        let clients = role.map_or(1, |role| role.count);
+        let operations = plan.operations(workload, &place.name, clients, registry);
+        let client = Arc::clone(&kind.client);
+        node.install(move || client(Client::new(seat.clone(), sim, Arc::clone(&operations))));
+    } else if let Some(program) = subject.roles.get(place.role.as_str()) {
+        let program = Arc::clone(program);
+        node.install(move || program(seat.clone()));
+    }
+}
+
+fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, recorder: &mut Recorder) -> Report {
+    let roles = plan.role_names();
+    let unmet: Vec<String> = plan
+        .never
+        .iter()
+        .filter(|probe| ran.probes.iter().any(|(name, count)| name == *probe && *count > 0))
+        .map(|probe| format!("the probe {probe} was passed, which must never be"))
+        .collect();
+    let mut verdict = match &ran.failure {
+        Some(Verdict::Failed(why)) if recorder.class.is_some() => {
+            Judgement::new(recorder.class.unwrap_or("failed"), "", why, &roles)
+        }
+        Some(verdict) => Judgement::of_verdict(verdict, &roles),
+        None => match (unmet.first(), &recorder.inconclusive) {
+            (Some(why), _) => Judgement::new("never", "", why, &roles),
+            (None, Some(why)) => Judgement::new("inconclusive", "", why, &roles),
+            (None, None) => Judgement::pass(),
+        },
+    };
+    (verdict.at_ns, verdict.event) = (ran.elapsed.as_nanos() as u64, ran.events);
+    verdict.evidence = std::mem::take(&mut recorder.evidence);
+    let expected = |name: &str| if plan.never.iter().any(|never| never == name) { "never" } else { "" };
+    let count = |name: &str| ran.probes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
+    let mut probes: Vec<ProbeReport> = registry
+        .probes
+        .keys()
+        .map(|name| ProbeReport { name: (*name).to_owned(), count: count(name), expected: expected(name).into() })
+        .collect();
+    let undeclared = ran.probes.iter().filter(|(name, _)| !registry.probes.contains_key(name.as_str()));
+    probes.extend(undeclared.map(|(name, count)| ProbeReport { name: name.clone(), count: *count, expected: String::new() }));
+    Report {
+        magic: report::MAGIC.into(),
+        schema: report::SCHEMA,
+        scenario: plan.name.clone(),
+        file: String::new(),
+        why: plan.why.clone(),
+        level: plan.level.clone(),
+        seed: plan.seed,
+        planted: plan.planted.clone(),
+        verdict,
+        trace_hash: format!("{:016x}", ran.hash),
+        events: ran.events,
+        polls: ran.polls,
+        elapsed_ns: ran.elapsed.as_nanos() as u64,
+        plan: plan.file.print(),
+        differs: crate::file::differs(&plan.file),
+        phases: std::mem::take(&mut recorder.phases),
+        nodes: std::mem::take(&mut recorder.nodes),
+        faults: std::mem::take(&mut recorder.faults),
+        effects: Effect::ALL.iter().map(|(effect, name, _)| ((*name).to_owned(), ran.effects.of(*effect))).filter(|(_, count)| *count > 0).collect(),
+        invariants: std::mem::take(&mut recorder.invariants),
+        probes,
+        tally: ran.tally.counts(),
+        unmet,
+        messages: ran.messages.iter().map(Message::from).collect(),
+        log: ran.kept.iter().map(LogLine::from).collect(),
+        decisions: ran.decisions.iter().map(|Decision { poll, place, budget }| (*poll, *place, *budget)).collect(),
+    }
+}
+
+impl From<&simurgh_sim::Message> for Message {
+    fn from(message: &simurgh_sim::Message) -> Self {
+        Self {
+            from: message.from.clone(),
+            to: message.to.clone(),
+            sent_ns: message.sent.0,
+            arrived_ns: message.arrived.0,
+            event: message.event,
+            len: message.len,
+            begins: message.begins.clone(),
+        }
+    }
+}
+
+impl From<&simurgh_sim::TraceEvent> for LogLine {
+    fn from(event: &simurgh_sim::TraceEvent) -> Self {
+        Self {
+            at_ns: event.at.0,
+            event: event.number,
+            node: event.node.clone(),
+            task: event.task,
+            kind: event.kind.clone(),
+            text: event.words.clone(),
+        }
+    }
+}
