@@ -26,3 +26,8 @@ pub fn registry() -> Registry {
     let registry = register::register(registry);
     disk::register(clocks::register(stuck::register(determinism::register(registry))))
 }
+
+/// All that scenario files may name.
+pub fn harness() -> simurgh_harness::Registry {
+    register::extend(simurgh_harness::Registry::new().simulations(registry()))
+}

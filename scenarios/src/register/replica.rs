@@ -19,7 +19,7 @@ use super::wire::{Answer, Request, Tagged, hear_request, parse_entry, say};
 const PATH: &str = "/data/register";
 const MAGIC: &str = "SMRGREG 1";
 /// The time between two of the messages in which a replica tells another what it has.
-const GOSSIP_EVERY_MS: u64 = 1_000;
+const GOSSIP_EVERY_MS: u64 = 2_000;
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 128;
 
@@ -108,12 +108,9 @@ async fn serve(stream: TcpStream, store: &Store, couriers: &Couriers) -> io::Res
         let answer = match request {
             Request::Get(key) => Answer::Has(store.get(&key).await),
             Request::Put(key, tagged) => {
-                let is_newer = store.put(&key, tagged).await?;
+                store.put(&key, tagged).await?;
                 // Something newer that is there already comes after it, as if it had been there in between.
                 event!("effect.applied", {}, { key: tagged.version.op, as: tagged.version.time });
-                if is_newer {
-                    tell(&key, tagged, couriers);
-                }
                 Answer::Kept
             }
             Request::News(key, tagged) => {

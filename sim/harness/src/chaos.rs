@@ -90,7 +90,10 @@ impl Chaos {
         while let Err(breaks) = self.within_budget(&state, kind, &nodes, &ways) {
             why = breaks;
             nodes.pop();
-            if nodes.is_empty() || matches!(&fault.target, Target::Selector(name) if name == "ring" || name == "all" || name == "pair") && kind.takes == Takes::Ways {
+            if nodes.is_empty()
+                || matches!(&fault.target, Target::Selector(name) if name == "ring" || name == "all" || name == "pair")
+                    && kind.takes == Takes::Ways
+            {
                 return Err(why);
             }
             ways = self.ways(fault, kind, &nodes);
@@ -125,7 +128,9 @@ impl Chaos {
         }
         state.cuts.insert(index, cuts_of(&ways));
         let before = self.world.sim.effects();
-        state.open.insert(index, Open { kind: kind.clone(), nodes: nodes.clone(), before, counted: Arc::clone(&counted) });
+        state
+            .open
+            .insert(index, Open { kind: kind.clone(), nodes: nodes.clone(), before, counted: Arc::clone(&counted) });
         let strike = Strike {
             world: self.world.clone(),
             nodes,
@@ -206,7 +211,9 @@ impl Chaos {
                 return directed(&fault.direction, nodes[..1].to_vec(), nodes[1..].to_vec());
             }
             Target::Selector(name) if name == "all" => {
-                let each = nodes.iter().map(|one| (vec![one.clone()], all.iter().filter(|other| *other != one).cloned().collect()));
+                let each = nodes
+                    .iter()
+                    .map(|one| (vec![one.clone()], all.iter().filter(|other| *other != one).cloned().collect()));
                 return each.collect();
             }
             Target::Selector(name) if name == "ring" => return ring(nodes),
@@ -251,7 +258,11 @@ impl Chaos {
         let alive: Vec<&str> = self.servers.iter().map(Node::name).filter(|name| !away.contains(name)).collect();
         let connected = largest_group(&alive, &cut);
         if connected < needed {
-            return Err(format!("{connected} of {} nodes would be alive and connected, {} must be", self.servers.len(), budget.keep));
+            return Err(format!(
+                "{connected} of {} nodes would be alive and connected, {} must be",
+                self.servers.len(),
+                budget.keep
+            ));
         }
         Ok(())
     }
@@ -323,10 +334,15 @@ mod tests {
 
     #[test]
     fn the_largest_group_is_what_open_ways_connect() {
-        let cut = |pairs: &[(&str, &str)]| pairs.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect();
+        let cut = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
+        };
         let nodes = ["a", "b", "c", "d", "e"];
         assert_eq!(largest_group(&nodes, &cut(&[])), 5);
-        assert_eq!(largest_group(&nodes, &cut(&[("a", "c"), ("a", "d"), ("a", "e"), ("c", "b"), ("d", "b"), ("e", "b")])), 3);
+        assert_eq!(
+            largest_group(&nodes, &cut(&[("a", "c"), ("a", "d"), ("a", "e"), ("c", "b"), ("d", "b"), ("e", "b")])),
+            3
+        );
         assert_eq!(largest_group(&nodes[..1], &cut(&[])), 1);
         assert_eq!(largest_group(&[], &cut(&[])), 0);
     }

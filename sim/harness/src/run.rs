@@ -54,7 +54,12 @@ pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look) -> (Re
     (report_of(plan, registry, &ran, &mut lock(&recorder)), is_stuck)
 }
 
-async fn body(sim: Sim, plan: Arc<Plan>, registry: Arc<Registry>, recorder: Arc<Mutex<Recorder>>) -> Result<(), String> {
+async fn body(
+    sim: Sim,
+    plan: Arc<Plan>,
+    registry: Arc<Registry>,
+    recorder: Arc<Mutex<Recorder>>,
+) -> Result<(), String> {
     if plan.level == "property" {
         for workload in &plan.workloads {
             if let Some(property) = registry.properties.get(workload.name.as_str()) {
@@ -102,7 +107,12 @@ impl Stage {
         }
         lock(&recorder).nodes = places
             .iter()
-            .map(|place| NodeReport { name: place.name.clone(), role: place.role.clone(), zone: place.zone, lives: Vec::new() })
+            .map(|place| NodeReport {
+                name: place.name.clone(),
+                role: place.role.clone(),
+                zone: place.zone,
+                lives: Vec::new(),
+            })
             .collect();
         let all = Arc::new(places);
         let of_roles = |roles: &[&crate::plan::RolePlan]| -> Vec<Node> {
@@ -194,7 +204,9 @@ impl Stage {
         const RESTART: Duration = Duration::from_millis(100);
         let scope = Scope::new();
         let supervised = |name: &str| self.plan.roles.iter().any(|role| role.name == name && role.is_supervised);
-        for (node, place) in self.chaos.servers.iter().zip(&self.chaos.places).filter(|(_, place)| supervised(&place.role)) {
+        for (node, place) in
+            self.chaos.servers.iter().zip(&self.chaos.places).filter(|(_, place)| supervised(&place.role))
+        {
             let (node, name, chaos) = (node.clone(), place.name.clone(), Arc::clone(&self.chaos));
             scope.spawn("service manager", async move {
                 loop {
@@ -257,7 +269,9 @@ impl Stage {
         let is_impossible = servers > 0 && servers - unreliable.min(servers) < quorum(servers);
         lock(&self.recorder).class = Some(if is_impossible { "stuck-impossible" } else { "liveness" });
         if is_impossible {
-            return Err(format!("{message}; {unreliable} of {servers} nodes lost their disks or were lied to by them, so that no quorum can know what was"));
+            return Err(format!(
+                "{message}; {unreliable} of {servers} nodes lost their disks or were lied to by them, so that no quorum can know what was"
+            ));
         }
         Err(message)
     }
@@ -351,7 +365,11 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         .map(|name| ProbeReport { name: (*name).to_owned(), count: count(name), expected: expected(name).into() })
         .collect();
     let undeclared = ran.probes.iter().filter(|(name, _)| !registry.probes.contains_key(name.as_str()));
-    probes.extend(undeclared.map(|(name, count)| ProbeReport { name: name.clone(), count: *count, expected: String::new() }));
+    probes.extend(undeclared.map(|(name, count)| ProbeReport {
+        name: name.clone(),
+        count: *count,
+        expected: String::new(),
+    }));
     Report {
         magic: report::MAGIC.into(),
         schema: report::SCHEMA,
@@ -371,7 +389,11 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         phases: std::mem::take(&mut recorder.phases),
         nodes: std::mem::take(&mut recorder.nodes),
         faults: std::mem::take(&mut recorder.faults),
-        effects: Effect::ALL.iter().map(|(effect, name, _)| ((*name).to_owned(), ran.effects.of(*effect))).filter(|(_, count)| *count > 0).collect(),
+        effects: Effect::ALL
+            .iter()
+            .map(|(effect, name, _)| ((*name).to_owned(), ran.effects.of(*effect)))
+            .filter(|(_, count)| *count > 0)
+            .collect(),
         invariants: std::mem::take(&mut recorder.invariants),
         probes,
         tally: ran.tally.counts(),

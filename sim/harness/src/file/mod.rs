@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use crate::registry::Registry;
 
 pub(crate) use check::{Condition, Knob, knob_of, span_of};
+pub(crate) use differs::differs;
 pub(crate) use fields::{Kind, ROOT, Table};
 use problem::Problem;
-pub(crate) use differs::differs;
 pub use problem::Problems;
 pub(crate) use problem::instead;
 pub(crate) use resolve::resolve;
