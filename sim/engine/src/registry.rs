@@ -85,6 +85,16 @@ impl Simulation {
         self.name
     }
 
+    /// What it is about.
+    pub fn about(&self) -> &'static str {
+        self.about
+    }
+
+    /// All planted bugs that it must find.
+    pub fn planted_bugs(&self) -> impl Iterator<Item = &'static str> {
+        self.bugs()
+    }
+
     /// Its body, for [`crate::run_once`].
     pub fn body(&self) -> &Body {
         &self.body

@@ -9,6 +9,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
 
 mod chaos;
+mod command;
 mod fault;
 mod file;
 mod judge;
@@ -20,9 +21,12 @@ mod render;
 mod report;
 mod run;
 mod select;
+mod set;
 mod subject;
 mod value;
+mod worker;
 
+pub use command::main;
 pub use fault::{FaultKind, Strike, Takes};
 pub use file::{Problems, Scenario, json_schema};
 pub use judge::{CLASSES, exit_code};
@@ -34,10 +38,6 @@ pub use report::{
     Report,
 };
 pub use select::Selecting;
+pub use set::SetReport;
 pub use subject::{Client, Op, Place, Seat, Subject, Workload, World};
 pub use value::Value;
-
-/// Runs the command line of this process on a registry.
-pub fn main(registry: &Registry) -> std::process::ExitCode {
-    simurgh_sim::main(&registry.simulations)
-}

@@ -23,7 +23,7 @@ use crate::subject::{Client, Place, Seat, World};
 use crate::value::Value;
 
 /// How a run is looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Look {
     /// Keep so many of the last events and messages.
     pub(crate) keep: usize,

@@ -1,0 +1,383 @@
+//! The command line for a registry: scenario files, and simulations by name.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::file::{Node, Scenario, json_schema};
+use crate::registry::Registry;
+use crate::report::Report;
+use crate::run::Look;
+use crate::set::{KEEP, Options, run_set};
+use crate::worker::{self, Job};
+
+/// A command: its name, its words, what it does, and an example.
+struct Command {
+    name: &'static str,
+    words: &'static str,
+    about: &'static str,
+    example: &'static str,
+}
+
+const COMMANDS: [Command; 5] = [
+    Command {
+        name: "list",
+        words: "[--folder DIR] [--names]",
+        about: "Lists the scenario files below DIR (default: scenarios) and the simulations that are functions;\n\
+                with --names, the workloads, faults, invariants, probes, selectors and planted bugs that files may name.",
+        example: "sim list --names",
+    },
+    Command {
+        name: "schema",
+        words: "",
+        about: "Prints the JSON schema of scenario files, for editors.",
+        example: "sim schema > scenario.schema.json",
+    },
+    Command {
+        name: "explain",
+        words: "FILE [--seed N]",
+        about: "Prints the file as the seed resolves it: every number a value, every fault an instance with its time.\n\
+                What it prints can be run itself.",
+        example: "sim explain scenarios/echo/chaos.toml --seed 7 > /tmp/seven.toml",
+    },
+    Command {
+        name: "run",
+        words: "FILE|NAME [--seeds N] [--seed S] [--from S] [--planted BUG] [--json FILE] [--first]",
+        about: "Runs a scenario file under many seeds (default: [seeds] count.pr, or 20), or under one, and prints its\n\
+                scoreboard; exits with the code of the class of what is wrong. A name is a simulation that is a\n\
+                function; sim help says what else those take. --json writes all of it, --first ends at the first finding.",
+        example: "sim run scenarios/echo/chaos.toml --seeds 200",
+    },
+    Command {
+        name: "replay",
+        words: "FILE [--seed S] [--until EVENT] [--log]",
+        about: "Runs one seed again, in a process of its own, and prints what happened last. FILE is a scenario file, or\n\
+                a report that run --json wrote: then the run must come out as it was. --until shows events up to a\n\
+                number, --log shows all that are kept.",
+        example: "sim replay scenarios/echo/chaos.toml --seed 7 --log",
+    },
+];
+
+const HELP: &str = "\
+Scenario files: failures described as data, run from seeds.
+
+";
+
+/// Runs the command line of this process on a registry.
+pub fn main(registry: &Registry) -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match command(registry, &args) {
+        Some(Ok(code)) => code,
+        Some(Err(why)) => {
+            eprintln!("error: {why}");
+            ExitCode::from(2)
+        }
+        None => simurgh_sim::main(&registry.simulations),
+    }
+}
+
+/// Does a command; None if it is one of the simulations that are functions.
+fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, String>> {
+    let (name, rest) = args.split_first().map_or(("help", &[][..]), |(name, rest)| (name.as_str(), rest));
+    if name == worker::COMMAND {
+        return Some(worker::work(registry).map(|()| ExitCode::SUCCESS));
+    }
+    if matches!(name, "help" | "--help" | "-h") {
+        print!("{HELP}");
+        COMMANDS.iter().for_each(|command| println!("usage: sim {} {}", command.name, command.words));
+        println!("       sim COMMAND --help says more\n");
+        return None;
+    }
+    let command = COMMANDS.iter().find(|command| command.name == name)?;
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        println!("usage: sim {} {}\n\n{}\n\nexample: {}", command.name, command.words, command.about, command.example);
+        return Some(Ok(ExitCode::SUCCESS));
+    }
+    let words = match Words::parse(command, rest) {
+        // What the simulations that are functions take besides, they judge themselves.
+        Err(_) if name == "run" && !rest.iter().any(|word| is_file(word)) => return None,
+        Err(why) => return Some(Err(why)),
+        Ok(words) => words,
+    };
+    match name {
+        "list" => Some(list(registry, &words)),
+        "schema" => {
+            println!("{}", serde_json::to_string_pretty(&json_schema(registry)).expect("a schema is data"));
+            Some(Ok(ExitCode::SUCCESS))
+        }
+        "explain" => Some(explain(registry, &words)),
+        "replay" => Some(replay(registry, &words)),
+        _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
+        _ => None,
+    }
+}
+
+fn is_file(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|extension| extension == "toml" || extension == "json")
+}
+
+/// The words after a command.
+struct Words {
+    name: Option<String>,
+    values: BTreeMap<String, String>,
+}
+
+impl Words {
+    fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
+        let mut parsed = Self { name: None, values: BTreeMap::new() };
+        // Those in capitals after them take a value.
+        let takes_value = |flag: &str| {
+            command
+                .words
+                .split_once(&format!("--{flag} "))
+                .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_uppercase()))
+        };
+        let known = |flag: &str| command.words.split(['[', ']', ' ']).any(|word| word.strip_prefix("--") == Some(flag));
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let Some(flag) = word.strip_prefix("--") else {
+                if parsed.name.replace(word.clone()).is_some() {
+                    return Err(format!("{word}: one name is enough"));
+                }
+                continue;
+            };
+            let (flag, value) =
+                flag.split_once('=').map_or((flag, None), |(flag, value)| (flag, Some(value.to_owned())));
+            if !known(flag) {
+                return Err(format!("there is no --{flag} here; sim {} --help says what there is", command.name));
+            }
+            let value = match value {
+                None if takes_value(flag) => words.next().cloned().ok_or_else(|| format!("--{flag} wants a value"))?,
+                value => value.unwrap_or_default(),
+            };
+            parsed.values.insert(flag.to_owned(), value);
+        }
+        Ok(parsed)
+    }
+
+    fn number(&self, flag: &str) -> Result<Option<u64>, String> {
+        let parse =
+            |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
+        self.values.get(flag).map(parse).transpose()
+    }
+
+    fn has(&self, flag: &str) -> bool {
+        self.values.contains_key(flag)
+    }
+
+    fn file(&self) -> Result<PathBuf, String> {
+        self.name.as_ref().map(PathBuf::from).ok_or_else(|| "which file? sim list names them".to_owned())
+    }
+}
+
+fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
+    Scenario::read(path, registry).map_err(|problems| problems.to_string())
+}
+
+/// The seed that a resolved file was resolved for.
+fn own_seed(scenario: &Scenario) -> Option<u64> {
+    scenario.root.find("plan.seed").and_then(Node::as_text).and_then(|seed| seed.parse().ok())
+}
+
+fn list(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
+    if words.has("names") {
+        print!("{}", names(registry));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = words.values.get("folder").map_or("scenarios", String::as_str);
+    let mut files = Vec::new();
+    collect(Path::new(folder), &mut files);
+    files.sort();
+    let mut is_right = true;
+    for path in files {
+        match Scenario::read(&path, registry) {
+            Ok(scenario) => println!("{:<40} {}", path.display(), scenario.why()),
+            Err(problems) => {
+                is_right = false;
+                eprintln!("error: {problems}");
+            }
+        }
+    }
+    for simulation in registry.simulations.iter() {
+        println!("{:<40} {}", simulation.name(), simulation.about());
+        for bug in simulation.planted_bugs() {
+            println!("{:<40} finds {bug}", "");
+        }
+    }
+    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // Files to extend are no scenarios themselves, and a manifest is none either.
+        if path.is_dir() && !matches!(name.as_str(), "base" | "src" | "tests" | "target") {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "toml") && name != "Cargo.toml" {
+            files.push(path);
+        }
+    }
+}
+
+fn names(registry: &Registry) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    let mut section = |what: &str, items: Vec<(&str, String)>| {
+        let _ = writeln!(text, "{what}");
+        for (name, about) in items {
+            let _ = writeln!(text, "  {name:<36} {about}");
+        }
+    };
+    let plain = |map: &BTreeMap<&'static str, &'static str>| {
+        map.iter().map(|(name, about)| (*name, (*about).to_owned())).collect()
+    };
+    section(
+        "subjects",
+        registry
+            .subjects
+            .iter()
+            .map(|(name, subject)| {
+                let roles: Vec<&str> = subject.roles.keys().copied().collect();
+                let knobs: Vec<&str> = subject.knobs.keys().copied().collect();
+                (*name, format!("{}; roles: {}; knobs: {}", subject.about, roles.join(", "), knobs.join(", ")))
+            })
+            .collect(),
+    );
+    section(
+        "workloads",
+        registry
+            .workloads
+            .iter()
+            .map(|(name, workload)| (*name, format!("{}; operations: {}", workload.about, workload.ops.join(", "))))
+            .collect(),
+    );
+    section(
+        "properties",
+        registry.properties.iter().map(|(name, property)| (*name, property.about.to_owned())).collect(),
+    );
+    section(
+        "faults",
+        registry
+            .faults
+            .iter()
+            .map(|(name, kind)| {
+                let measures: Vec<&str> = kind.measures.iter().map(|(name, _)| *name).collect();
+                (*name, format!("{}; counts {}", kind.about, measures.join(", ")))
+            })
+            .collect(),
+    );
+    section("invariants", registry.invariants.iter().map(|(name, kind)| (*name, kind.about.to_owned())).collect());
+    section("probes", plain(&registry.probes));
+    section(
+        "selectors",
+        registry
+            .selectors
+            .iter()
+            .map(|(name, selector)| (*name, selector.about.to_owned()))
+            .chain(crate::select::PREFIXED.iter().map(|(name, about)| (*name, (*about).to_owned())))
+            .collect(),
+    );
+    section("planted bugs", plain(&registry.planted));
+    text
+}
+
+fn explain(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
+    let scenario = read(&words.file()?, registry)?;
+    let seed = words.number("seed")?.or_else(|| own_seed(&scenario)).unwrap_or(0);
+    print!("{}", scenario.explain(seed));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
+    let mut scenario = read(&words.file()?, registry)?;
+    if let Some(bug) = words.values.get("planted") {
+        if !registry.planted.contains_key(bug.as_str()) {
+            let known = crate::file::instead(bug, registry.planted.keys().copied());
+            return Err(format!("--planted: there is no planted bug {bug}; {known}"));
+        }
+        scenario.root.set(&["planted"], Node::text(bug.as_str()));
+    }
+    let from = words.number("from")?.unwrap_or(0);
+    let seeds: Vec<u64> = match (words.number("seed")?, own_seed(&scenario)) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(seed)) => vec![seed],
+        (None, None) => {
+            let own = scenario
+                .root
+                .find("seeds.count.pr")
+                .and_then(|node| crate::file::span_of(node, crate::value::Unit::Count).ok());
+            let count = words.number("seeds")?.unwrap_or_else(|| own.map_or(20, |span| span.low as u64));
+            (from..from + count).collect()
+        }
+    };
+    let set = run_set(&scenario, &seeds, Options { first: words.has("first"), progress: seeds.len() > 1 });
+    print!("{}", set.text());
+    if let Some(path) = words.values.get("json") {
+        let text = serde_json::to_string(&set).expect("a report is data");
+        std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
+    }
+    if let Some((report, _)) = set.findings.first() {
+        let planted = words.values.get("planted").map(|bug| format!(" --planted {bug}")).unwrap_or_default();
+        println!("replay it: cargo sim run {} --seed {}{planted}", scenario.path.display(), report.seed);
+    }
+    Ok(ExitCode::from(set.exit_code()))
+}
+
+fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
+    let path = words.file()?;
+    let (scenario, seed, was) = if path.extension().is_some_and(|extension| extension == "json") {
+        let was = one_report(&std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?)?;
+        let scenario =
+            Scenario::parse(Path::new(&was.file), &was.plan, registry).map_err(|problems| problems.to_string())?;
+        (scenario, was.seed, Some(was))
+    } else {
+        let scenario = read(&path, registry)?;
+        let seed = words.number("seed")?.or_else(|| own_seed(&scenario)).ok_or("--seed S: which run?")?;
+        (scenario, seed, None)
+    };
+    let mut now = None;
+    let until = words.number("until")?;
+    let keep = if until.is_some() || words.has("log") { 1_000_000 } else { KEEP };
+    let job = Job { look: Look { keep, record: false }, ..Job::new(&scenario, vec![seed]) };
+    worker::launch(&job, |report| now = Some(report));
+    let now = now.ok_or("the worker gave no report")?;
+    let lines: Vec<_> = now.log.iter().filter(|line| until.is_none_or(|until| line.event <= until)).collect();
+    let shown = if words.has("log") { lines.len() } else { lines.len().min(60) };
+    for line in &lines[lines.len() - shown..] {
+        println!(
+            "{:>14.9} s #{} {} task {} {} {}",
+            line.at_ns as f64 / 1e9,
+            line.event,
+            line.node,
+            line.task,
+            line.kind,
+            line.text
+        );
+    }
+    println!("{} seed {seed}: {} {} {}", now.scenario, now.verdict.class, now.verdict.invariant, now.verdict.message);
+    println!("hash {}, {} events, {} polls", now.trace_hash, now.events, now.polls);
+    if let Some(was) = was.filter(|was| was.trace_hash != now.trace_hash) {
+        println!(
+            "it was hash {}, {} events: the build or the scenario has changed since, or the run does not repeat",
+            was.trace_hash, was.events
+        );
+        return Ok(ExitCode::from(crate::judge::exit_code("nondeterminism")));
+    }
+    Ok(ExitCode::from(now.verdict.exit_code))
+}
+
+/// The report in a file: of a run, or the first finding of a set.
+fn one_report(text: &str) -> Result<Report, String> {
+    if let Ok(report) = Report::from_json(text) {
+        return Ok(report);
+    }
+    let set: crate::SetReport = serde_json::from_str(text).map_err(|error| format!("this is no report: {error}"))?;
+    set.findings
+        .into_iter()
+        .next()
+        .map(|(report, _)| report)
+        .ok_or_else(|| "the set has no finding to replay".to_owned())
+}

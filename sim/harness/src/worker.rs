@@ -1,0 +1,221 @@
+//! Worker processes: where runs of scenario files happen, and how their reports come back.
+//!
+//! A worker is this very program, started with `__scenario` and a job on its standard input. It writes a line before
+//! each run and a report after it, so that one that dies still tells of which seed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::file::Scenario;
+use crate::plan::Plan;
+use crate::record::lock;
+use crate::registry::Registry;
+use crate::report::{Judgement, Report};
+use crate::run::{Look, run};
+
+/// The word that makes this program a worker.
+pub(crate) const COMMAND: &str = "__scenario";
+/// Begins each line that is meant for the parent.
+const MARK: &str = "\u{1}scenario\t";
+
+/// What a worker is to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// Where the file stands, for messages.
+    pub(crate) path: PathBuf,
+    /// The file, with what it extends.
+    pub(crate) text: String,
+    pub(crate) seeds: Vec<u64>,
+    pub(crate) look: Look,
+    /// How long a run may take in real time.
+    pub(crate) wall_s: u64,
+}
+
+/// Does the job on standard input.
+///
+/// # Errors
+/// If there is none, or its file is wrong.
+pub(crate) fn work(registry: &Registry) -> Result<(), String> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| error.to_string())?;
+    let job: Job = serde_json::from_str(&text).map_err(|_| "a worker is started by sim run, not by hand")?;
+    let scenario = Scenario::parse(&job.path, &job.text, registry).map_err(|problems| problems.to_string())?;
+    let registry = Arc::new(registry.clone());
+    for seed in job.seeds {
+        tell(&format!("start\t{seed}"));
+        let (mut report, is_stuck) = run(&Arc::new(Plan::new(&scenario, seed)), &registry, job.look);
+        report.file = job.path.display().to_string();
+        tell(&format!("done\t{}", report.to_json()));
+        if is_stuck {
+            std::process::exit(3); // nothing inside a process could end that poll
+        }
+    }
+    Ok(())
+}
+
+fn tell(line: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "\n{MARK}{line}");
+    let _ = stdout.flush();
+}
+
+/// Runs a job in a worker process, and hands out reports as they come. A worker that dies, or takes too long, gives a
+/// report of that for the seed that it was running. Returns the seeds that it did not get to.
+pub(crate) fn launch(job: &Job, mut each: impl FnMut(Report)) -> Vec<u64> {
+    let mut left = job.seeds.clone();
+    let started = std::env::current_exe().and_then(|program| {
+        Command::new(program).arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    });
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            let why = format!("no worker process could be started: {error}");
+            left.drain(..).for_each(|seed| each(report_of_death(job, seed, "crash", &why)));
+            return left;
+        }
+    };
+    let text = serde_json::to_string(job).expect("a job is data");
+    let mut stdin = child.stdin.take();
+    if let Some(stdin) = &mut stdin {
+        let _ = stdin.write_all(text.as_bytes()); // one that is gone already is found out below
+    }
+    drop(stdin);
+    let errors = child.stderr.take().map(|stderr| std::thread::spawn(move || tail(stderr)));
+    let (sender, lines) = mpsc::sync_channel::<String>(64);
+    let reader = child.stdout.take().map(|stdout| {
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        })
+    });
+    let mut running: Option<u64> = None;
+    let mut is_late = false;
+    loop {
+        match lines.recv_timeout(Duration::from_secs(job.wall_s.max(1))) {
+            Ok(line) => match line.strip_prefix(MARK).and_then(|line| line.split_once('\t')) {
+                Some(("start", seed)) => running = seed.parse().ok(),
+                Some((_, report)) => {
+                    if let Ok(report) = Report::from_json(report) {
+                        left.retain(|seed| *seed != report.seed);
+                        running = None;
+                        each(report);
+                    }
+                }
+                None => {}
+            },
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                is_late = true;
+                let _ = child.kill();
+                break;
+            }
+        }
+    }
+    drop(lines);
+    let status = child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+    let _ = reader.map(std::thread::JoinHandle::join);
+    let errors = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
+    // One that ended before it began: one of the seeds must stand for that, or nobody would know.
+    let died = running.or_else(|| left.first().copied().filter(|_| !left.is_empty()));
+    if let Some(seed) = died {
+        left.retain(|other| *other != seed);
+        let report = if is_late {
+            report_of_death(
+                job,
+                seed,
+                "host-timeout",
+                &format!("the run took longer than {} s of real time", job.wall_s),
+            )
+        } else {
+            report_of_death(
+                job,
+                seed,
+                "crash",
+                &format!("the worker process died ({status}); the end of its standard error:\n{errors}"),
+            )
+        };
+        each(report);
+    }
+    left
+}
+
+fn report_of_death(job: &Job, seed: u64, class: &str, why: &str) -> Report {
+    Report {
+        magic: crate::report::MAGIC.into(),
+        schema: crate::report::SCHEMA,
+        scenario: name_of(&job.text),
+        file: job.path.display().to_string(),
+        seed,
+        verdict: Judgement::new(class, "", why, &[]),
+        ..Report::default()
+    }
+}
+
+fn name_of(text: &str) -> String {
+    let line = text.lines().find_map(|line| line.strip_prefix("name = "));
+    line.unwrap_or_default().trim_matches('"').to_owned()
+}
+
+/// The last part of what a worker wrote.
+fn tail(mut from: impl Read) -> String {
+    const MOST: usize = 4096;
+    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(len @ 1..) = from.read(&mut buffer) {
+        kept.extend_from_slice(&buffer[..len]);
+        let surplus = kept.len().saturating_sub(MOST);
+        kept.drain(..surplus);
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// Runs seeds in worker processes, as many at once as there are cores, and hands out reports as they come. Stops early
+/// when `each` says so.
+pub(crate) fn sweep(job: &Job, workers: usize, batch: usize, mut each: impl FnMut(Report) -> bool) {
+    let queue: Mutex<std::collections::VecDeque<Vec<u64>>> =
+        Mutex::new(job.seeds.chunks(batch.max(1)).map(<[u64]>::to_vec).collect());
+    let (sender, reports) = mpsc::sync_channel(64);
+    std::thread::scope(|scope| {
+        for _ in 0..workers.max(1) {
+            let (sender, queue) = (sender.clone(), &queue);
+            scope.spawn(move || {
+                loop {
+                    let Some(seeds) = lock(queue).pop_front() else { return };
+                    let left = launch(&Job { seeds, ..job.clone() }, |report| drop(sender.send(report)));
+                    if !left.is_empty() {
+                        lock(queue).push_front(left);
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for report in reports {
+            if !each(report) {
+                lock(&queue).clear();
+            }
+        }
+    });
+}
+
+impl Job {
+    /// A job on a scenario.
+    pub(crate) fn new(scenario: &Scenario, seeds: Vec<u64>) -> Self {
+        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: WALL_S }
+    }
+
+    /// Where the file stands.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// How long a run may take in real time unless said otherwise.
+const WALL_S: u64 = 120;
