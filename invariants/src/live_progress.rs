@@ -11,8 +11,8 @@ use crate::by_node::{number, text};
 /// Reads `live.calm` {`healthy`, `needed`, `within_ns`}: how many nodes are healthy from now on, and how many are needed
 /// for progress; `live.end`, after which nothing is demanded any more; and the history (`history.invoke` {`client`},
 /// `history.ok`, `history.fail`, `history.info`). If fewer are healthy than needed, progress is impossible, and that is
-/// what a violation says: the scenario asks too much. Else it is stuck; what asks again and again, and is told each time
-/// that nothing came of it, is stuck, too. Planted bug: `register.pause-unbounded` waits ever longer between two tries.
+/// what a violation says: the scenario asks too much. Else it is stuck; and so is who is told, after
+/// half of that time, that nothing came of it. Planted bug: `register.pause-unbounded` waits ever longer between two tries.
 #[derive(Debug, Default)]
 pub struct LiveProgress {
     calm: Option<Calm>,
@@ -31,16 +31,19 @@ impl LiveProgress {
     fn failed(&self, calm: Calm, who: &(String, u64), what: &str, ended: &str) -> String {
         let Calm { healthy, needed, within_ns, .. } = calm;
         let limit = within_ns as f64 / 1e9;
-        let (node, client) = who;
+        let client = match who {
+            (node, 0) => node.clone(),
+            (node, number) => format!("{node}/{number}"),
+        };
         if healthy < needed {
             return format!(
-                "impossible: {healthy} nodes are healthy and {needed} are needed, so client {client} of {node} cannot \
+                "impossible: {healthy} nodes are healthy and {needed} are needed, so {client} cannot \
                  have its {what}: the faults that are left leave no core"
             );
         }
         format!(
-            "stuck: {healthy} nodes are healthy and {needed} are needed, no fault is left, and the {what} of client \
-             {client} of {node} {ended} within {limit} s; {} clients wait",
+            "stuck: {healthy} nodes are healthy and {needed} are needed, no fault is left, and the {what} of {client} \
+             {ended} within {limit} s; {} clients wait",
             self.waiting.len()
         )
     }
@@ -78,8 +81,9 @@ impl Invariant for LiveProgress {
             "history.fail" | "history.info" => {
                 let who = who();
                 let Some((since, what)) = self.waiting.remove(&who) else { return Ok(()) };
-                // What was begun before the calm may be lost with what was lost then.
-                if let Some(calm) = self.calm.filter(|calm| since.0 > calm.since.0 + calm.within_ns / 2) {
+                // Who gives up soon after the calm began may have lost what the faults took.
+                let waited = |calm: &Calm| seen.at.0.saturating_sub(since.0.max(calm.since.0));
+                if let Some(calm) = self.calm.filter(|calm| waited(calm) > calm.within_ns / 2) {
                     return Err(self.failed(calm, &who, &what, "was given up"));
                 }
             }

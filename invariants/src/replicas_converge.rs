@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use simurgh_sim::{Invariant, Seen};
+use simurgh_sim::{Evidence, Invariant, Seen};
 
 /// When nothing changes any more and all is mended, all replicas hold the same.
 ///
@@ -45,6 +45,18 @@ impl Invariant for ReplicasConverge {
 
     fn node_ended(&mut self, node: &str) {
         self.digests.remove(node);
+    }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        let held: Vec<(&String, &String)> = self.digests.iter().collect();
+        let Some(((first, expected), others)) = held.split_first() else { return Vec::new() };
+        let differs = others.iter().filter(|(_, other)| other != expected);
+        let evidence = |(node, held): &(&String, &String)| Evidence {
+            key: (*node).clone(),
+            expected: format!("{expected}, as {first}"),
+            seen: (*held).clone(),
+        };
+        differs.map(evidence).collect()
     }
 
     fn end(&mut self) -> Result<(), String> {

@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    simurgh_sim::main(&scenarios::registry())
+    simurgh_harness::main(&scenarios::harness())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use simurgh_sim::{Invariant, Seen};
+use simurgh_sim::{Evidence, Invariant, Seen};
 
 use super::model::value;
 use super::{Asked, Ended, History, Judgement, Misfit, Operation, Point, Register, Told, judge};
@@ -12,7 +12,7 @@ use crate::by_node::{is, number, text};
 /// Steps that the search for one key may take.
 pub const HISTORY_BUDGET: u64 = 2_000_000;
 /// Up to so many operations on a key, it is judged at each end of one; the run so ends where it went wrong.
-const AT_ONCE_MAX: usize = 96;
+const AT_ONCE_MAX: usize = 400;
 /// Operations that a message shows before the one that does not fit.
 const SHOWN_MAX: usize = 6;
 
@@ -21,7 +21,7 @@ const SHOWN_MAX: usize = 6;
 ///
 /// Reads `history.invoke` {`client`, `op`: `read`, `write` or `swap`, `key`, `value`, `from`}, `history.ok` {`client`;
 /// `value`: what was read, none if there was nothing; `swapped`}, `history.fail` {`client`} and `history.info`
-/// {`client`}. A client is a number of its node, and does one thing at a time; of a node that dies all stays open. A
+/// {`client`}. A client is a number of its node, 0 if it has only one, and does one thing at a time; of a node that dies all stays open. A
 /// history of a few operations is judged at each answer, a longer one in the calm and at the end. Planted bugs:
 /// `register.read-one` asks one replica alone; `register.ack-one` calls a write done when one has it;
 /// `register.quorum-of-reachable` takes the majority of those whom it reaches; `register.new-version-on-retry` writes
@@ -38,6 +38,7 @@ pub struct HistoryLinearizable {
     events: u64,
     judged: u64,
     inconclusive: BTreeSet<String>,
+    evidence: Vec<Evidence>,
 }
 
 impl HistoryLinearizable {
@@ -93,7 +94,17 @@ impl HistoryLinearizable {
                 self.inconclusive.insert(key.to_owned());
                 Ok(())
             }
-            Judgement::NotLinearizable(misfit) => Err(explain(key, operations, &misfit)),
+            Judgement::NotLinearizable(misfit) => {
+                let explained = explain(key, operations, &misfit);
+                let last = &operations[misfit.operation];
+                let seen = last.to_string();
+                let expected = match last.input {
+                    Asked::Read => format!("{} read {}", last.client, value(misfit.state)),
+                    _ => format!("an answer of a register that holds {}", value(misfit.state)),
+                };
+                self.evidence = vec![Evidence { key: key.to_owned(), expected, seen }];
+                Err(explained)
+            }
         }
     }
 
@@ -107,10 +118,10 @@ impl HistoryLinearizable {
 fn explain(key: &str, operations: &[Operation<Asked, Told>], misfit: &Misfit<Option<u64>>) -> String {
     let last = &operations[misfit.operation];
     let mut text = format!(
-        "{key}: no single register answers so: {last} does not fit. The {} operations that took effect before fit, and \
-         leave {}; the last of them, in an order that fits:",
+        "{key}: {last} does not fit: the register holds {} then. {} operations took effect before; the last of them, in an \
+         order that fits:",
+        value(misfit.state),
         misfit.order.len(),
-        value(misfit.state)
     );
     for place in misfit.order.iter().skip(misfit.order.len().saturating_sub(SHOWN_MAX)) {
         let _ = write!(text, "\n    {}", operations[*place]);
@@ -143,7 +154,10 @@ impl Invariant for HistoryLinearizable {
         }
         self.events += 1;
         let point = Point { at: seen.at, number: self.events };
-        let client = format!("{}/{}", seen.node, number(seen, "client"));
+        let client = match number(seen, "client") {
+            0 => seen.node.to_owned(),
+            number => format!("{}/{number}", seen.node),
+        };
         match seen.event.name {
             "history.invoke" => self.invoke(client, seen, point),
             "history.ok" | "history.fail" | "history.info" => self.ended(&client, seen, point),
@@ -152,12 +166,26 @@ impl Invariant for HistoryLinearizable {
     }
 
     fn node_ended(&mut self, node: &str) {
-        let is_dead = |client: &str| client.rsplit_once('/').is_some_and(|(of, _)| of == node);
+        let is_dead = |client: &str| client.split('/').next() == Some(node);
         self.at.retain(|client, _| !is_dead(client));
         self.keys.values_mut().for_each(|history| history.forget(is_dead));
     }
 
+    fn calm(&mut self) -> Result<(), String> {
+        self.judge_changed()
+    }
+
     fn end(&mut self) -> Result<(), String> {
         self.judge_changed()
+    }
+
+    fn inconclusive(&self) -> Option<String> {
+        let key = self.inconclusive.first()?;
+        let count = self.inconclusive.len();
+        Some(format!("the budget of {HISTORY_BUDGET} steps was used up for {count} keys, {key} among them"))
+    }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        self.evidence.clone()
     }
 }

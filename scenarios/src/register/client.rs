@@ -30,40 +30,39 @@ enum Failed {
 /// A client of all replicas.
 pub(super) struct Client {
     couriers: Couriers,
-    number: u64,
 }
 
 impl Client {
-    pub(super) fn new(replicas: Vec<SocketAddr>, number: u64) -> Self {
-        Self { couriers: Couriers::to(replicas), number }
+    pub(super) fn new(replicas: Vec<SocketAddr>) -> Self {
+        Self { couriers: Couriers::to(replicas) }
     }
 
     /// Reads a register, and tells of it.
     pub(super) async fn read(&self, key: &str) {
-        event!("history.invoke", {}, { client: self.number, op: "read", key: key });
+        event!("history.invoke", {}, { op: "read", key: key });
         match timeout(GIVES_UP, self.try_read(key)).await {
-            Ok(Some(value)) => event!("history.ok", {}, { client: self.number, value: value }),
-            Ok(None) => event!("history.ok", {}, { client: self.number }),
-            Err(_) => event!("history.fail", {}, { client: self.number }), // it changes nothing
+            Ok(Some(value)) => event!("history.ok", {}, { value: value }),
+            Ok(None) => event!("history.ok"),
+            Err(_) => event!("history.fail"), // it changes nothing
         }
     }
 
     /// Writes what no other operation writes, and tells of it.
     pub(super) async fn write(&self, key: &str, op: u64) {
-        event!("history.invoke", {}, { client: self.number, op: "write", key: key, value: op });
+        event!("history.invoke", {}, { op: "write", key: key, value: op });
         event!("effect.begun", {}, { key: op });
         match self.try_write(key, op).await {
             Ok(()) => {
                 event!("effect.ok", {}, { key: op });
-                event!("history.ok", {}, { client: self.number });
+                event!("history.ok", {});
             }
             Err(Failed::Unknown) if !planted!("register.late-is-failed") => {
                 event!("effect.unknown", {}, { key: op });
-                event!("history.info", {}, { client: self.number });
+                event!("history.info", {});
             }
             Err(_) => {
                 event!("effect.fail", {}, { key: op });
-                event!("history.fail", {}, { client: self.number });
+                event!("history.fail", {});
             }
         }
     }

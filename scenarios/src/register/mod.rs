@@ -118,7 +118,7 @@ async fn replica() -> Result<(), String> {
 
 /// What a client does until nobody wants anything any more.
 async fn work(replicas: Vec<SocketAddr>, number: u64, mut stream: Stream) {
-    let client = Client::new(replicas, number);
+    let client = Client::new(replicas);
     for op in 1.. {
         sleep(stream.between(10, 300).millis()).await;
         if env::var("QUIET").is_some() {

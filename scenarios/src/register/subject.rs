@@ -53,7 +53,7 @@ async fn work(mut client: HarnessClient) -> Result<(), String> {
     let replicas = client.seat.of_role("replica").map(|place| SocketAddr::new(place.ip, PORT)).collect();
     let name = client.seat.name().to_owned();
     let number = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-    let register = Client::new(replicas, number);
+    let register = Client::new(replicas);
     while let Some(mut op) = client.next().await {
         let key = op.draws.pick(&KEYS).copied().expect("there are keys");
         match op.name {

@@ -21,7 +21,7 @@ struct Command {
     example: &'static str,
 }
 
-const COMMANDS: [Command; 5] = [
+const COMMANDS: [Command; 6] = [
     Command {
         name: "list",
         words: "[--folder DIR] [--names]",
@@ -57,6 +57,14 @@ const COMMANDS: [Command; 5] = [
                 a report that run --json wrote: then the run must come out as it was. --until shows events up to a\n\
                 number, --log shows all that are kept.",
         example: "sim replay scenarios/echo/chaos.toml --seed 7 --log",
+    },
+    Command {
+        name: "report",
+        words: "FILE [--html FILE] [--scenario FILE]",
+        about: "Shows the report of a run, or the first finding of a set, that run --json wrote: as text, or with --html as\n\
+                one page that needs nothing else. --scenario is the file that its commands name, if it is not that of\n\
+                the report.",
+        example: "sim report /tmp/found.json --html /tmp/found.html",
     },
 ];
 
@@ -109,6 +117,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         }
         "explain" => Some(explain(registry, &words)),
         "replay" => Some(replay(registry, &words)),
+        "report" => Some(report(&words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
         _ => None,
     }
@@ -367,6 +376,23 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         return Ok(ExitCode::from(crate::judge::exit_code("nondeterminism")));
     }
     Ok(ExitCode::from(now.verdict.exit_code))
+}
+
+fn report(words: &Words) -> Result<ExitCode, String> {
+    let path = words.file()?;
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let report = one_report(&text)?;
+    let file = words.values.get("scenario").unwrap_or(&report.file);
+    let about = crate::About {
+        replay: format!("cargo sim run {file} --seed {}", report.seed),
+        step: format!("cargo sim replay {file} --seed {} --until {} --log", report.seed, report.verdict.event),
+        ..crate::About::default()
+    };
+    match words.values.get("html") {
+        None => print!("{}", report.to_text(&about)),
+        Some(path) => std::fs::write(path, report.to_html(&about)).map_err(|error| format!("{path}: {error}"))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The report in a file: of a run, or the first finding of a set.

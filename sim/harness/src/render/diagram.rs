@@ -3,7 +3,7 @@
 //! Time is bent: what happens is drawn in its order, with a gap that grows slowly with the time between, so that a
 //! millisecond in which much happens is as readable as a second in which nothing does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::report::{LogLine, Message, Report};
@@ -12,7 +12,6 @@ use super::overview::{class_of, cross};
 use super::slice::{Item, backwards, is_telling};
 use super::{escape, mentions, span, story, time, topics};
 
-const LANE: f64 = 104.0;
 const LEFT: f64 = 84.0;
 const TOP: f64 = 34.0;
 /// Arrows at most.
@@ -26,6 +25,10 @@ const GAP_MAX: f64 = 34.0;
 struct Scene<'a> {
     report: &'a Report,
     lanes: Vec<&'a str>,
+    /// How wide one is.
+    lane: f64,
+    /// What is in the causal slice, by the number of its event.
+    causes: BTreeSet<u64>,
     messages: Vec<&'a Message>,
     dots: Vec<&'a LogLine>,
     /// Where each moment is.
@@ -35,7 +38,7 @@ struct Scene<'a> {
 pub(super) fn svg(report: &Report) -> Option<String> {
     let scene = Scene::of(report)?;
     let height = scene.ys.values().copied().fold(0.0, f64::max) + 44.0;
-    let width = LEFT + LANE * scene.lanes.len() as f64 + 8.0;
+    let width = LEFT + scene.lane * scene.lanes.len() as f64 + 8.0;
     let mut svg = format!(
         "<svg class=\"diagram\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-label=\"messages between nodes before the failure, time downwards\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
@@ -85,7 +88,9 @@ impl<'a> Scene<'a> {
         };
         let lanes: Vec<&str> =
             report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name)).collect();
-        let mut scene = Self { report, lanes, messages, dots, ys: BTreeMap::new() };
+        let lane = (860.0 / lanes.len().max(1) as f64).clamp(84.0, 210.0);
+        let causes = slice.iter().map(|item| item.at().1).collect();
+        let mut scene = Self { report, lanes, lane, causes, messages, dots, ys: BTreeMap::new() };
         scene.bend(from);
         (!scene.lanes.is_empty()).then_some(scene)
     }
@@ -118,7 +123,7 @@ impl<'a> Scene<'a> {
 
     fn x(&self, node: &str) -> Option<f64> {
         let lane = self.lanes.iter().position(|lane| *lane == node)?;
-        Some(LEFT + LANE * (lane as f64 + 0.5))
+        Some(LEFT + self.lane * (lane as f64 + 0.5))
     }
 
     /// The place of a moment: that of the last one before it which has one.
@@ -186,11 +191,22 @@ impl<'a> Scene<'a> {
             let (sent, arrived) = (self.y(message.sent_ns), self.y(message.arrived_ns));
             let inward = if to > from { 6.0 } else { -6.0 };
             let text = message.begins.trim_end_matches("\\n").replace("\\n", " ⏎ ");
+            let is_cause = self.causes.contains(&message.event);
+            let label = if is_cause {
+                let (x, y) = (to + (from - to) * 0.25, arrived + (sent - arrived) * 0.25 - 3.0);
+                format!(
+                    "<text class=\"payload\" text-anchor=\"middle\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+                    escape(&short(&text))
+                )
+            } else {
+                String::new()
+            };
             let _ = write!(
                 svg,
-                "<g class=\"arrow\"><title>{} to {}: {} ({} bytes), sent {}, arrived {} ({})</title>\
+                "<g class=\"arrow{}\"><title>{} to {}: {} ({} bytes), sent {}, arrived {} ({})</title>\
                  <line class=\"touch\" x1=\"{from:.1}\" y1=\"{sent:.1}\" x2=\"{to:.1}\" y2=\"{arrived:.1}\"/>\
-                 <line x1=\"{from:.1}\" y1=\"{sent:.1}\" x2=\"{:.1}\" y2=\"{arrived:.1}\" marker-end=\"url(#tip)\"/></g>",
+                 <line x1=\"{from:.1}\" y1=\"{sent:.1}\" x2=\"{:.1}\" y2=\"{arrived:.1}\" marker-end=\"url(#tip)\"/>{label}</g>",
+                if is_cause { " cause" } else { "" },
                 escape(&message.from),
                 escape(&message.to),
                 escape(&text),
@@ -215,6 +231,16 @@ impl<'a> Scene<'a> {
                 escape(&dot.node),
                 escape(&dot.text)
             );
+            if self.causes.contains(&dot.event) {
+                let is_last = self.lanes.last() == Some(&dot.node.as_str());
+                let (x, anchor) = if is_last { (x - 8.0, "end") } else { (x + 8.0, "start") };
+                let _ = write!(
+                    svg,
+                    "<text class=\"payload told\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{:.1}\">{}</text>",
+                    self.y(dot.at_ns) + 4.0,
+                    escape(&short(dot.text.split_once('.').map_or(&dot.text, |(_, rest)| rest)))
+                );
+            }
         }
     }
 
@@ -231,11 +257,20 @@ impl<'a> Scene<'a> {
         let _ = write!(
             svg,
             "<line class=\"fail\" x1=\"0\" y1=\"{y:.1}\" x2=\"{width:.0}\" y2=\"{y:.1}\"/><text class=\"failtext\" x=\"{:.1}\" \
-             y=\"{:.1}\" text-anchor=\"end\">{} violated here, event {}</text>",
-            width - 6.0,
+             y=\"{:.1}\">{} violated here, event {}</text>",
+            4.0,
             y + 18.0,
             escape(name),
             self.report.verdict.event
         );
     }
+}
+
+/// The beginning of a text.
+fn short(text: &str) -> String {
+    const LEN_MAX: usize = 30;
+    if text.chars().count() <= LEN_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(LEN_MAX - 1).chain(['…']).collect()
 }

@@ -159,7 +159,7 @@ fn causes(report: &Report, body: &mut String) {
         })
         .collect();
     let content = format!(
-        "<p class=\"note\">Backwards from the failure over the messages that arrived; read it from the end.</p>{}",
+        "<p class=\"note\">Backwards from the failure over the messages that arrived; read it from the end. Lines of other nodes tell what did not come here.</p><div class=\"causes\">{}</div>",
         table(&["time", "event", "where", "what"], &rows)
     );
     section(body, "What can have caused it", &content);

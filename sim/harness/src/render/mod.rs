@@ -102,6 +102,11 @@ pub(crate) fn time(ns: u64) -> String {
     format!("{text} s")
 }
 
+/// A time of a run, to the millisecond, for sentences.
+pub(crate) fn about(ns: u64) -> String {
+    format!("{:.3} s", ns as f64 / 1e9)
+}
+
 /// A span of time, in the unit that suits it.
 pub(crate) fn span(ns: u64) -> String {
     match ns {
@@ -152,8 +157,8 @@ pub(crate) fn topics(report: &Report) -> Vec<String> {
     if let Some((key, _)) = first.split_once(": ").filter(|(key, _)| key.chars().all(is_word)) {
         topics.push(key.to_owned());
     }
-    topics.retain(|topic| !topic.is_empty());
-    topics.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    topics.retain(|topic| !topic.is_empty() && seen.insert(topic.clone()));
     topics
 }
 

@@ -9,6 +9,8 @@ use super::{mentions, topics};
 
 /// Items of a slice.
 const ITEMS_MAX: usize = 60;
+/// Events of all nodes that name what the failure is about.
+const TOLD_MAX: usize = 16;
 /// Messages into one node that are followed, each time.
 const FOLLOWED_MAX: usize = 4;
 
@@ -32,6 +34,9 @@ impl Item<'_> {
 
 /// What an event of the log has to be to say something to a person.
 pub(super) fn is_telling(line: &LogLine) -> bool {
+    if line.text.split(' ').next().is_some_and(|name| name.ends_with(".heartbeat")) {
+        return false;
+    }
     matches!(
         line.kind.as_str(),
         "event" | "probe" | "print" | "panic" | "kill" | "start" | "exit" | "fault" | "pause" | "resume" | "buggify"
@@ -64,6 +69,16 @@ pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
             }
         }
     }
+    // What others were told of the same things, though nothing of it came here: that may be what is missing.
+    let numbers: Vec<String> =
+        topics.iter().filter(|topic| topic.chars().all(|c| c.is_ascii_digit())).cloned().collect();
+    let told = report
+        .log
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, line)| line.event <= event && line.kind == "event" && is_telling(line));
+    lines.extend(told.filter(|(_, line)| mentions(&line.text, &numbers)).take(TOLD_MAX).map(|(at, _)| at));
     let mut items: Vec<Item<'_>> = lines.into_iter().map(|at| Item::Line(&report.log[at])).collect();
     items.extend(messages.into_iter().map(|at| Item::Message(&report.messages[at])));
     items.sort_by_key(Item::at);

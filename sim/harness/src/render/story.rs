@@ -2,7 +2,7 @@
 
 use crate::report::{FaultReport, Report};
 
-use super::{span, time};
+use super::{about, span};
 
 /// Faults that are told one by one; those before are counted.
 const TOLD_MAX: usize = 4;
@@ -49,8 +49,8 @@ pub(super) fn sentence(fault: &FaultReport) -> String {
     let whom = list(&fault.nodes);
     let others = if fault.others.is_empty() { "everybody else".to_owned() } else { list(&fault.others) };
     let what = match (fault.kind.as_str(), fault.direction.as_str()) {
-        ("partition", "in") => format!("{whom} heard nothing of {others} any more (but was heard)"),
-        ("partition", "out") => format!("{whom} was not heard by {others} any more (but heard)"),
+        ("partition", "in") => format!("nothing that {others} said reached {whom} any more (one way only)"),
+        ("partition", "out") => format!("nothing that {whom} said reached {others} any more (one way only)"),
         ("partition", _) => format!("{whom} and {others} were cut from each other"),
         ("kill.crash", _) => format!("{whom} crashed"),
         ("kill.power", _) => format!("{whom} lost power"),
@@ -64,7 +64,7 @@ pub(super) fn sentence(fault: &FaultReport) -> String {
         _ => String::new(),
     };
     let effect = if fault.outcome == "without-effect" { ", which nobody felt" } else { "" };
-    format!("At {} {what}{long}{effect}.", time(fault.at_ns))
+    format!("At {} {what}{long}{effect}.", about(fault.at_ns))
 }
 
 fn list(names: &[String]) -> String {
@@ -78,10 +78,11 @@ fn list(names: &[String]) -> String {
 fn end(report: &Report) -> String {
     let verdict = &report.verdict;
     let first = verdict.message.lines().next().unwrap_or_default();
+    let first = first.split_once(". ").map_or(first, |(first, _)| first).trim_end_matches('.');
     if report.passed() {
-        return format!("Nothing was wrong after {}.", time(report.elapsed_ns));
+        return format!("Nothing was wrong after {}.", about(report.elapsed_ns));
     }
     let phase = report.phases.iter().rev().find(|phase| phase.from_ns <= verdict.at_ns);
     let phase = phase.map_or_else(String::new, |phase| format!(", in the {} phase", phase.name));
-    format!("Then, at {}{phase}: {first}", time(verdict.at_ns))
+    format!("Then, at {}{phase}: {first}.", about(verdict.at_ns))
 }
