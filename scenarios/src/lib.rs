@@ -8,6 +8,7 @@ pub mod clocks;
 mod determinism;
 pub mod disk;
 pub mod echo;
+pub mod files;
 pub mod http;
 pub mod otp;
 pub mod presence;
@@ -25,9 +26,4 @@ pub fn registry() -> Registry {
     let registry = presence::register(sessions::register(pubsub::register(registry)));
     let registry = register::register(registry);
     disk::register(clocks::register(stuck::register(determinism::register(registry))))
-}
-
-/// All that scenario files may name.
-pub fn harness() -> simurgh_harness::Registry {
-    register::extend(simurgh_harness::Registry::new().simulations(registry()))
 }

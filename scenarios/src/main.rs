@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    simurgh_harness::main(&scenarios::harness())
+    simurgh_harness::main(&scenarios::files::registry())
 }

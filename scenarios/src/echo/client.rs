@@ -15,11 +15,18 @@ pub(crate) struct Plan {
 }
 
 #[derive(Debug, Clone)]
-struct Line {
+pub(super) struct Line {
     len: usize,
     seed: u8,
     server: usize,
     think_ms: u64,
+}
+
+impl Line {
+    /// A line of so many bytes, which ones the seed says.
+    pub(super) fn new(len: usize, seed: u8) -> Self {
+        Self { len, seed, server: 0, think_ms: 0 }
+    }
 }
 
 impl Plan {
@@ -123,7 +130,7 @@ fn broken(stream: &TcpStream, error: &str) {
 }
 
 /// Says a line and reads it back; at the same time, so that neither side's buffers need hold it all.
-async fn exchange(stream: &mut TcpStream, line: &Line) -> io::Result<()> {
+pub(super) async fn exchange(stream: &mut TcpStream, line: &Line) -> io::Result<()> {
     // Far more than fits into the buffers between here and there.
     let len = if buggify!("client.talks_a_lot") { line.len * 40 } else { line.len };
     let said: Vec<u8> = (0..len).map(|at| (at as u8).wrapping_mul(31) ^ line.seed).collect();

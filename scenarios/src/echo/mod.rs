@@ -8,6 +8,7 @@
 //! ```
 
 mod client;
+pub(crate) mod file;
 mod server;
 
 use std::net::SocketAddr;

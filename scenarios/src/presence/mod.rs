@@ -7,6 +7,7 @@
 //!   settled  after the down period: each node lists exactly who is there
 //! ```
 
+pub(crate) mod file;
 mod link;
 mod server;
 

@@ -21,8 +21,13 @@ type Clients = Arc<Mutex<BTreeMap<String, PresenceClient>>>;
 
 /// The program of a node.
 pub(super) async fn main() -> Result<(), String> {
-    let end = runtime::signal::shutdown().map_err(|error| error.to_string())?;
     let (name, peers) = configured().await?;
+    run(name, peers).await
+}
+
+/// A node of this name, beside these.
+pub(super) async fn run(name: String, peers: Vec<(String, SocketAddr)>) -> Result<(), String> {
+    let end = runtime::signal::shutdown().map_err(|error| error.to_string())?;
     let clients: Clients = Arc::default();
     let options =
         PresenceOptions { node: name.into(), shards: 2, tracker: super::options(), ..PresenceOptions::default() };

@@ -10,7 +10,7 @@
 mod client;
 mod courier;
 mod replica;
-mod subject;
+pub(crate) mod subject;
 mod wire;
 
 use std::net::SocketAddr;
@@ -24,7 +24,6 @@ use simurgh_invariants::{
 use simurgh_sim::{Node, Outcome, Profile, Registry, Sim, Simulation, Stream};
 
 use client::{Client, GIVES_UP};
-pub use subject::extend;
 
 const PORT: u16 = 4200;
 /// The numbers of a client's operations begin with its own.

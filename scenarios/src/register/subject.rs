@@ -12,7 +12,7 @@ use super::client::Client;
 use super::{KEYS, OPS_OF_ONE, PORT, WITHIN, replica};
 
 /// Adds the register, its workload, its invariants and its planted bugs.
-pub fn extend(registry: Registry) -> Registry {
+pub(crate) fn register(registry: Registry) -> Registry {
     let about = "a register on several replicas, read and written through majorities";
     let subject = Subject::new("register", about).role("replica", serve).on_calm(calm).on_end(end);
     let workload = Workload::new("register.ops", "register", "reads and writes", &["read", "write"], work);
@@ -29,7 +29,7 @@ pub fn extend(registry: Registry) -> Registry {
 }
 
 /// The planted bugs, and what each does.
-pub const PLANTED: [(&str, &str); 12] = [
+const PLANTED: [(&str, &str); 12] = [
     ("register.read-one", "a read asks one replica alone"),
     ("register.ack-one", "a write is called done when one replica has it"),
     ("register.quorum-of-reachable", "the majority of those that can be reached is enough"),

@@ -185,7 +185,7 @@ fn run_guarded(config: &RunConfig, body: &Body) -> Report {
 ///
 /// # Errors
 /// The report of a run whose poll has not returned. Its thread goes on, and only the end of the process ends it.
-pub fn run_watched(config: &RunConfig, body: &Body) -> Result<Report, Report> {
+pub fn run_watched(config: &RunConfig, body: &Body) -> Result<Report, Box<Report>> {
     let patience =
         std::env::var("SIM_STUCK_MS").ok().and_then(|text| text.parse().ok()).map_or(STUCK, Duration::from_millis);
     let (receiver, watch) = run::begin(config, body);
@@ -202,7 +202,7 @@ pub fn run_watched(config: &RunConfig, body: &Body) -> Result<Report, Report> {
             (Some(poll), Some((known, since))) if poll == known => {
                 if since.elapsed() >= patience {
                     let what = format!("{} did not return from a poll for {patience:?} of real time", watch.describe());
-                    return Err(run::report_of_nothing(config.seed, Verdict::StuckPoll(what)));
+                    return Err(Box::new(run::report_of_nothing(config.seed, Verdict::StuckPoll(what))));
                 }
             }
             (Some(poll), _) => stuck_at = Some((poll, Instant::now())),

@@ -69,7 +69,9 @@ impl Chaos {
     /// Those strikes that are not over are over now.
     pub(crate) fn close_all(&self) {
         let open: Vec<usize> = lock(&self.state).open.keys().copied().collect();
-        open.into_iter().for_each(|index| self.close(index));
+        for index in open {
+            self.close(index);
+        }
     }
 
     fn refuse(&self, fault: &FaultPlan, why: String) {
@@ -121,7 +123,9 @@ impl Chaos {
             recorder.faults.len() - 1
         };
         if kind.takes == Takes::Nodes {
-            nodes.iter().for_each(|node| *state.away.entry(node.name().to_owned()).or_default() += 1);
+            for node in &nodes {
+                *state.away.entry(node.name().to_owned()).or_default() += 1;
+            }
         }
         if matches!(kind.name, "kill.wipe" | "disk.lie") {
             state.unreliable.extend(nodes.iter().map(|node| node.name().to_owned()));
@@ -220,16 +224,15 @@ impl Chaos {
             _ => {}
         }
         let mut one = nodes.to_vec();
-        let others: Vec<Node> = match &fault.others {
-            Some(names) => all.iter().filter(|node| names.iter().any(|name| name == node.name())).cloned().collect(),
-            None => {
-                if !matches!(fault.target, Target::Nodes(_)) {
-                    let with = self.clients.iter().enumerate().filter(|(at, _)| fault.coin >> (at % 32) & 1 == 1);
-                    one.extend(with.map(|(_, client)| client.clone()));
-                }
-                all.iter().filter(|node| !one.contains(node)).cloned().collect()
-            }
-        };
+        if let Some(names) = &fault.others {
+            let others = all.into_iter().filter(|node| names.iter().any(|name| name == node.name())).collect();
+            return directed(&fault.direction, one, others);
+        }
+        if !matches!(fault.target, Target::Nodes(_)) {
+            let with = self.clients.iter().enumerate().filter(|(at, _)| fault.coin >> (at % 32) & 1 == 1);
+            one.extend(with.map(|(_, client)| client.clone()));
+        }
+        let others: Vec<Node> = all.into_iter().filter(|node| !one.contains(node)).collect();
         directed(&fault.direction, one, others)
     }
 

@@ -94,7 +94,9 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
     }
     if matches!(name, "help" | "--help" | "-h") {
         print!("{HELP}");
-        COMMANDS.iter().for_each(|command| println!("usage: sim {} {}", command.name, command.words));
+        for command in &COMMANDS {
+            println!("usage: sim {} {}", command.name, command.words);
+        }
         println!("       sim COMMAND --help says more\n");
         return None;
     }
@@ -110,7 +112,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         Ok(words) => words,
     };
     match name {
-        "list" => Some(list(registry, &words)),
+        "list" => Some(Ok(list(registry, &words))),
         "schema" => {
             println!("{}", serde_json::to_string_pretty(&json_schema(registry)).expect("a schema is data"));
             Some(Ok(ExitCode::SUCCESS))
@@ -190,10 +192,10 @@ fn own_seed(scenario: &Scenario) -> Option<u64> {
     scenario.root.find("plan.seed").and_then(Node::as_text).and_then(|seed| seed.parse().ok())
 }
 
-fn list(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
+fn list(registry: &Registry, words: &Words) -> ExitCode {
     if words.has("names") {
         print!("{}", names(registry));
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
     let folder = words.values.get("folder").map_or("scenarios", String::as_str);
     let mut files = Vec::new();
@@ -215,7 +217,7 @@ fn list(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
             println!("{:<40} finds {bug}", "");
         }
     }
-    Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    if is_right { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -310,17 +312,15 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         scenario.root.set(&["planted"], Node::text(bug.as_str()));
     }
     let from = words.number("from")?.unwrap_or(0);
-    let seeds: Vec<u64> = match (words.number("seed")?, own_seed(&scenario)) {
-        (Some(seed), _) => vec![seed],
-        (None, Some(seed)) => vec![seed],
-        (None, None) => {
-            let own = scenario
-                .root
-                .find("seeds.count.pr")
-                .and_then(|node| crate::file::span_of(node, crate::value::Unit::Count).ok());
-            let count = words.number("seeds")?.unwrap_or_else(|| own.map_or(20, |span| span.low as u64));
-            (from..from + count).collect()
-        }
+    let seeds: Vec<u64> = if let Some(seed) = words.number("seed")?.or_else(|| own_seed(&scenario)) {
+        vec![seed]
+    } else {
+        let own = scenario
+            .root
+            .find("seeds.count.pr")
+            .and_then(|node| crate::file::span_of(node, crate::value::Unit::Count).ok());
+        let count = words.number("seeds")?.unwrap_or_else(|| own.map_or(20, |span| span.low as u64));
+        (from..from + count).collect()
     };
     let set = run_set(&scenario, &seeds, Options { first: words.has("first"), progress: seeds.len() > 1 });
     print!("{}", set.text());

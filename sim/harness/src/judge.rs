@@ -79,33 +79,42 @@ impl Judgement {
     }
 }
 
-/// A message without numbers, names of nodes and what stands in quotes.
+/// A message without numbers, names of nodes, ids, and what stands in quotes.
 fn normalise(message: &str, roles: &[String]) -> String {
     let mut out = String::new();
-    let mut chars = message.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '0'..='9' => {
-                while chars.peek().is_some_and(|next| next.is_ascii_hexdigit() || *next == '.') {
-                    chars.next();
-                }
-                out.push('N');
-            }
-            '"' => {
-                out.push_str("\"..\"");
-                for next in chars.by_ref() {
-                    if next == '"' {
-                        break;
-                    }
-                }
-            }
-            c => out.push(c),
+    for (index, part) in message.split('"').enumerate() {
+        if index % 2 == 1 {
+            out.push_str("\"..\"");
+            continue;
         }
-    }
-    for role in roles {
-        out = out.replace(&format!("{role}N"), role);
+        let mut word = String::new();
+        for c in part.chars().chain([' ']) {
+            if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') {
+                word.push(c);
+                continue;
+            }
+            out.push_str(&plain(&std::mem::take(&mut word), roles));
+            out.push(c);
+        }
+        out.pop();
     }
     out
+}
+
+/// A word, if it is one: else what it stands for.
+fn plain(word: &str, roles: &[String]) -> String {
+    let bare = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    if bare.len() < word.len() && roles.iter().any(|role| role == bare) {
+        return bare.to_owned();
+    }
+    let starts_with_digit = word.starts_with(|c: char| c.is_ascii_digit());
+    let changes_case =
+        word.chars().zip(word.chars().skip(1)).filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
+    if starts_with_digit {
+        let end = if word.ends_with('.') { "." } else { "" };
+        return format!("N{end}");
+    }
+    if word.chars().any(|c| c.is_ascii_digit()) || changes_case.count() > 1 { "ID".to_owned() } else { word.to_owned() }
 }
 
 fn node_of(message: &str, role: &str) -> String {
@@ -122,7 +131,8 @@ mod tests {
         let roles = ["node".to_owned(), "client".to_owned()];
         let one = Judgement::new("invariant", "a.b", "node1 read 7 after \"x\" at 1.5s", &roles);
         let other = Judgement::new("invariant", "a.b", "node3 read 12 after \"yy\" at 20.25s", &roles);
-        assert_eq!(one.normalised, "node read N after \"..\" at Ns");
+        assert_eq!(one.normalised, "node read N after \"..\" at N");
+        assert_eq!(normalise("room:1 lists GIZyUhquIRrsBYgc, x1. In 3 s.", &[]), "room:N lists ID, ID In N s.");
         assert_eq!(one.fingerprint, other.fingerprint);
         assert_eq!((one.role.as_str(), one.node.as_str()), ("node", "node1"));
         assert_ne!(one.fingerprint, Judgement::new("invariant", "a.c", "node1 read 7", &roles).fingerprint);

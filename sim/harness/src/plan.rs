@@ -11,7 +11,7 @@ use simurgh_sim::{
 
 use crate::file::{Condition, Knob, Node, Scenario, What, knob_of, resolve, span_of};
 use crate::registry::{Params, Registry};
-use crate::subject::Planned;
+use crate::subject::{Planned, Subject};
 use crate::value::{Unit, Value};
 
 /// The kinds of progress that `[expect] live` may demand.
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) why: String,
     pub(crate) level: String,
     pub(crate) planted: Option<String>,
+    /// The subject, if the file names it.
+    subject: Option<String>,
     pub(crate) seed: u64,
     pub(crate) roles: Vec<RolePlan>,
     pub(crate) physics: Physics,
@@ -185,6 +187,7 @@ impl Plan {
             name: scenario.name().to_owned(),
             why: scenario.why().to_owned(),
             level: read.text("level", "distributed"),
+            subject: file.get("subject").and_then(Node::as_text).map(str::to_owned),
             planted: file.get("planted").and_then(Node::as_text).map(str::to_owned),
             seed,
             roles: roles.collect(),
@@ -213,6 +216,12 @@ impl Plan {
             decisions: file.find("plan.decisions").map(|node| node.items().iter().filter_map(decision).collect()),
             file,
         }
+    }
+
+    /// What is simulated.
+    pub(crate) fn subject<'a>(&self, registry: &'a Registry) -> Option<&'a Subject> {
+        let of_workload = || Some(registry.workloads.get(self.workloads.first()?.name.as_str())?.subject);
+        registry.subjects.get(self.subject.as_deref().or_else(of_workload)?)
     }
 
     /// Whether a role's nodes are clients.

@@ -49,7 +49,7 @@ pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look) -> (Re
     };
     let (ran, is_stuck) = match run_watched(&config, &body) {
         Ok(ran) => (ran, false),
-        Err(ran) => (ran, true),
+        Err(ran) => (*ran, true),
     };
     (report_of(plan, registry, &ran, &mut lock(&recorder)), is_stuck)
 }
@@ -178,9 +178,7 @@ impl Stage {
     }
 
     fn subject(&self) -> Option<&crate::subject::Subject> {
-        let workload = self.plan.workloads.first()?;
-        let subject = self.chaos.registry.workloads.get(workload.name.as_str())?.subject;
-        self.chaos.registry.subjects.get(subject)
+        self.plan.subject(&self.chaos.registry)
     }
 
     /// The last phase ends and this one begins.
@@ -317,7 +315,7 @@ impl Stage {
 fn install(sim: Sim, node: &Node, place: &Place, all: &Arc<Vec<Place>>, plan: &Arc<Plan>, registry: &Arc<Registry>) {
     let workload = plan.workloads.iter().find(|workload| workload.clients == place.role);
     let kind = |name: &str| registry.workloads.get(name);
-    let subject = plan.workloads.first().and_then(|workload| registry.subjects.get(kind(&workload.name)?.subject));
+    let subject = plan.subject(registry);
     let Some(subject) = subject else { return };
     let mut knobs: BTreeMap<String, Value> =
         subject.knobs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();

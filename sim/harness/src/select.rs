@@ -79,7 +79,7 @@ pub(crate) fn built_in(registry: Registry) -> Registry {
         .selector("ring", "all nodes in a drawn order; a partition leaves each its two neighbours", |nodes| {
             nodes.some(usize::MAX)
         })
-        .selector("all", "every node that runs; a partition parts each from each", |nodes| nodes.running())
+        .selector("all", "every node that runs; a partition parts each from each", |nodes| nodes.some(usize::MAX))
 }
 
 /// The selectors with a value: `role:x`, `zone:x`.

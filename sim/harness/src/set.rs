@@ -269,7 +269,7 @@ pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options) -> S
         let now = set.probes.values().filter(|seeds| **seeds > 0).count();
         since_new = if now > reached { 0 } else { since_new + 1 };
         reached = now;
-        !(options.first && !set.findings.is_empty()) && plateau.is_none_or(|most| since_new < most)
+        (!options.first || set.findings.is_empty()) && plateau.is_none_or(|most| since_new < most)
     });
     progress.clear();
     set.findings.sort_by_key(|(report, _)| report.seed);

@@ -21,16 +21,16 @@ pub enum Value {
 
 /// From where to where; both ends count. One value is a range of one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Span {
+pub(crate) struct Span {
     /// The least.
-    pub low: f64,
+    pub(crate) low: f64,
     /// The most.
-    pub high: f64,
+    pub(crate) high: f64,
 }
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     /// Whole things.
     Count,
     /// Any number.
@@ -89,7 +89,7 @@ impl Unit {
     ///
     /// # Errors
     /// Says what such a value looks like, or what is wrong with this one.
-    pub fn parse(self, text: &str) -> Result<Span, String> {
+    pub(crate) fn parse(self, text: &str) -> Result<Span, String> {
         let bad = || format!("\"{text}\" is not {}", self.example());
         let (low, high) = match text.split_once("..") {
             None => {
@@ -134,6 +134,11 @@ impl Unit {
             return low;
         }
         match self {
+            Unit::Time if low >= 1e6 => {
+                // Ten microseconds are exact enough, and read by people.
+                let exact = stream.between(low as u64, high as u64) as f64;
+                ((exact / 1e4).round() * 1e4).clamp(low, high)
+            }
             Unit::Count | Unit::Time | Unit::Bandwidth => stream.between(low as u64, high as u64) as f64,
             // Four digits are enough, and short ones are read by people.
             Unit::Number | Unit::Share | Unit::Rate => {
@@ -162,7 +167,7 @@ fn number(text: &str) -> Option<f64> {
 }
 
 /// A time in the largest unit that shows it exactly.
-pub fn print_time(ns: u64) -> String {
+pub(crate) fn print_time(ns: u64) -> String {
     for (unit, size) in [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)] {
         if ns >= size && ns.is_multiple_of(size) {
             return format!("{}{unit}", ns / size);

@@ -4,7 +4,7 @@
 //! each run and a report after it, so that one that dies still tells of which seed.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -209,11 +209,6 @@ impl Job {
     /// A job on a scenario.
     pub(crate) fn new(scenario: &Scenario, seeds: Vec<u64>) -> Self {
         Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: WALL_S }
-    }
-
-    /// Where the file stands.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 }
 

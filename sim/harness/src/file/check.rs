@@ -60,16 +60,15 @@ impl Checks<'_> {
             return self.wrong(node, format!("{} is {}, and must be a table", table.head, node.kind()));
         }
         for entry in node.entries() {
-            match table.field(&entry.key) {
-                Some(field) => self.value(&entry.node, field),
-                None => {
-                    let known = instead(&entry.key, table.fields.iter().map(|field| field.name));
-                    self.problems.push(Problem::new(
-                        entry.at,
-                        format!("there is no field {} in {}; {known}", entry.key, table.head),
-                    ));
-                }
-            }
+            let Some(field) = table.field(&entry.key) else {
+                let known = instead(&entry.key, table.fields.iter().map(|field| field.name));
+                self.problems.push(Problem::new(
+                    entry.at,
+                    format!("there is no field {} in {}; {known}", entry.key, table.head),
+                ));
+                continue;
+            };
+            self.value(&entry.node, field);
         }
     }
 
@@ -82,16 +81,11 @@ impl Checks<'_> {
                 Some(_) => {}
                 None => self.wrong(node, must("a text")),
             },
-            Kind::Bool => {
-                if !matches!(node.what, What::Bool(_)) {
-                    self.wrong(node, must("true or false"));
-                }
-            }
             Kind::Texts => self.texts(node, name),
             Kind::OneOf(names) => match node.as_text() {
                 Some(text) if names.contains(&text) => {}
                 Some(text) => {
-                    self.wrong(node, format!("there is no {name} {text}; {}", instead(text, names.iter().copied())))
+                    self.wrong(node, format!("there is no {name} {text}; {}", instead(text, names.iter().copied())));
                 }
                 None => self.wrong(node, must(&format!("one of {}", names.join(", ")))),
             },
@@ -178,9 +172,9 @@ impl Checks<'_> {
         }
         let level = root.get("level").and_then(Node::as_text).unwrap_or("distributed");
         if level == "property" {
-            self.of_property(root)
+            self.of_property(root);
         } else {
-            self.of_system(root, level)
+            self.of_system(root, level);
         }
         for node in root.find("expect.reach").into_iter().chain(root.find("expect.never")).flat_map(Node::items) {
             self.known(node, "probe", self.registry.probes.keys().copied().collect());
@@ -220,10 +214,15 @@ impl Checks<'_> {
         let topology = root.get("topology");
         let roles: Vec<&str> = topology.map_or(&[][..], Node::entries).iter().map(|entry| entry.key.as_str()).collect();
         let workloads = root.get("workload").map_or(&[][..], Node::items);
-        if workloads.is_empty() {
-            self.wrong(root, "[[workload]] is missing: it says what runs");
+        let named = root.get("subject");
+        if workloads.is_empty() && named.is_none() {
+            self.wrong(root, "[[workload]] or subject is missing: it says what runs");
         }
-        let (mut subject, mut client_roles) = (None, Vec::new());
+        if let Some(named) = named {
+            self.known(named, "subject", self.registry.subjects.keys().copied().collect());
+        }
+        let named = named.and_then(Node::as_text).and_then(|name| self.registry.subjects.get(name));
+        let (mut subject, mut client_roles) = (named.map(|subject| subject.name), Vec::new());
         for workload in workloads {
             let Some(name) = workload.get("name") else {
                 self.wrong(workload, "name = \"...\" is missing in [[workload]]");
@@ -381,7 +380,7 @@ impl Checks<'_> {
                 ),
                 Some(what) if known.contains(&what) => {}
                 Some(what) => {
-                    self.wrong(outcome, format!("there is no invariant or class {what}; {}", instead(what, known)))
+                    self.wrong(outcome, format!("there is no invariant or class {what}; {}", instead(what, known)));
                 }
             }
         }
@@ -438,11 +437,7 @@ pub(crate) fn knob_of(node: &Node) -> Result<Knob, String> {
         What::Bool(yes) => Ok(Knob::Bool(*yes)),
         What::List(items) => Ok(Knob::List(items.iter().map(knob_of).collect::<Result<_, _>>()?)),
         What::Text(text) => {
-            let whole = Unit::Count.parse(text);
-            if let Some(span) = whole.ok().or_else(|| None) {
-                return Ok(Knob::Span(Unit::Count, span));
-            }
-            for unit in [Unit::Number, Unit::Time] {
+            for unit in [Unit::Count, Unit::Number, Unit::Time] {
                 match unit.parse(text) {
                     Ok(span) => return Ok(Knob::Span(unit, span)),
                     Err(why) if why.contains("the range is empty") => return Err(why),

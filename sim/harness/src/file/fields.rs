@@ -7,7 +7,6 @@ use crate::value::Unit;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     Text,
-    Bool,
     /// A list of texts.
     Texts,
     /// One of these texts.
@@ -84,6 +83,7 @@ pub(crate) static ROOT: Table = Table {
         field("clock", Kind::Table(&CLOCK), "", "how wrong wall clocks are"),
         field("time", Kind::Table(&TIMES), "", "how long the phases are, in virtual time"),
         field("schedule", Kind::Table(&SCHEDULE), "", "which task is next"),
+        field("subject", Kind::Text, "", "a registered subject, if no workload says which"),
         field("workload", Kind::Tables(&WORKLOAD), "", "what clients do, or which property is tested"),
         field("fault", Kind::Tables(&FAULT), "", "what goes wrong in the chaos phase"),
         field("budget", Kind::Table(&BUDGET), "", "how much may go wrong at once"),

@@ -14,7 +14,6 @@ use crate::registry::Registry;
 
 pub(crate) use check::{Condition, Knob, knob_of, span_of};
 pub(crate) use differs::differs;
-pub(crate) use fields::{Kind, ROOT, Table};
 use problem::Problem;
 pub use problem::Problems;
 pub(crate) use problem::instead;

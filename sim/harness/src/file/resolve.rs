@@ -23,13 +23,14 @@ pub(crate) fn resolve(root: &Node, seed: u64) -> Node {
     resolve.omit_fields(&mut plan);
     resolve.schedule(&mut plan);
     resolve.buggify(&mut plan);
-    resolve.faults(root, &mut plan);
+    plan.set(&["plan", "seed"], Node::text(seed.to_string()));
     for (path, default) in [("warmup", "1s"), ("chaos", "10s"), ("calm", "10s")] {
         if plan.find(&format!("time.{path}")).is_none() && text_of(root, "level") != "property" {
             plan.set(&["time", path], Node::text(default));
         }
     }
-    plan.set(&["plan", "seed"], Node::text(seed.to_string()));
+    // Last, because there may be many.
+    resolve.faults(root, &mut plan);
     plan
 }
 
@@ -81,9 +82,9 @@ impl Resolve {
             let node = match field.kind {
                 Kind::Number(unit) => self.drawn(&entry.node, unit, &path),
                 Kind::Table(table) => self.table(&entry.node, table, &path),
-                Kind::Named(table) => self.each(&entry.node, &path, |node, path| self.table(node, table, path)),
-                Kind::Weights => self.each(&entry.node, &path, |node, path| self.drawn(node, Unit::Count, path)),
-                Kind::Values => self.each(&entry.node, &path, |node, path| self.knob(node, path)),
+                Kind::Named(table) => Self::each(&entry.node, &path, |node, path| self.table(node, table, path)),
+                Kind::Weights => Self::each(&entry.node, &path, |node, path| self.drawn(node, Unit::Count, path)),
+                Kind::Values => Self::each(&entry.node, &path, |node, path| self.knob(node, path)),
                 // Faults are resolved apart.
                 Kind::Tables(_) if entry.key == "fault" => Node::made(What::List(Vec::new())),
                 Kind::Tables(table) => {
@@ -103,7 +104,7 @@ impl Resolve {
         Node::made(What::Table(entries))
     }
 
-    fn each(&self, node: &Node, path: &str, f: impl Fn(&Node, &str) -> Node) -> Node {
+    fn each(node: &Node, path: &str, f: impl Fn(&Node, &str) -> Node) -> Node {
         let entry = |entry: &Entry| Entry { node: f(&entry.node, &format!("{path}.{}", entry.key)), ..entry.clone() };
         Node::made(What::Table(node.entries().iter().map(entry).collect()))
     }
@@ -261,7 +262,7 @@ impl Resolve {
                 }
                 let hold = hold_of(strike);
                 free = at + if fault.get("gap").is_some() { hold + draw("gap", Unit::Time, strike, 0.0) } else { 0.0 };
-                add(strike, false, &[("at", number(Unit::Time, at.round()))], hold);
+                add(strike, false, &[("at", number(Unit::Time, (at / 1e4).round() * 1e4))], hold);
             }
         }
         instances

@@ -47,7 +47,6 @@ fn kind(of: Kind, registry: &Registry) -> Value {
     let number = json!({ "type": ["number", "string"] });
     match of {
         Kind::Text => json!({ "type": "string", "minLength": 1 }),
-        Kind::Bool => json!({ "type": "boolean" }),
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::OneOf(names) => json!({ "enum": names }),
         Kind::Number(_) => number,
