@@ -76,7 +76,7 @@ fn a_finding_is_written_replayed_and_noticed_when_it_comes_out_otherwise() {
         (seeds, report.verdict.invariant.as_str(), report.verdict.role.as_str()),
         (1, "echo.in_order", "client")
     );
-    assert!(!report.log.is_empty() && !report.messages.is_empty() && !report.faults.is_empty());
+    assert!(!report.log.is_empty() && !report.messages.is_empty() && !report.nodes.is_empty());
     assert_eq!(Report::from_json(&report.to_json()).unwrap(), report);
 
     let replayed = sim(&["replay", path.to_str().unwrap()]);
