@@ -1,12 +1,11 @@
 //! What an object does when one operation after the other is done to it.
 
 use std::fmt;
-use std::hash::Hash;
 
 /// An object as its specification has it, without time or concurrency.
 pub trait Model {
     /// What it holds.
-    type State: Clone + Eq + Hash;
+    type State: Clone + Ord;
     /// What it is asked.
     type Input;
     /// What it tells.

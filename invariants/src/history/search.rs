@@ -5,7 +5,7 @@
 //! that operation should have taken effect before: it goes back. A pair of (what has taken effect, what the object holds)
 //! that was met before leads nowhere new, and is left.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::model::Model;
 use super::{Ended, Operation};
@@ -121,7 +121,7 @@ struct Search<'a, M: Model> {
     state: M::State,
     /// The way to here: the entry of each call that has taken effect, and what was held before.
     way: Vec<(usize, M::State)>,
-    met: HashSet<(usize, Box<[u64]>, M::State)>,
+    met: BTreeSet<(usize, Box<[u64]>, M::State)>,
 }
 
 impl<'a, M: Model> Search<'a, M> {
@@ -153,7 +153,7 @@ impl<'a, M: Model> Search<'a, M> {
         entries[HEAD].before = last;
         let left = entries.iter().skip(1).filter(|entry| !entry.is_call).count();
         let done = vec![0; operations.len().div_ceil(64)];
-        let (state, met) = (model.initial(), HashSet::new());
+        let (state, met) = (model.initial(), BTreeSet::new());
         Self { model, operations, until, entries, left, done, state, way: Vec::new(), met }
     }
 

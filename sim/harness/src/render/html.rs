@@ -37,11 +37,11 @@ pub(super) fn document(title: &str, body: &str) -> String {
 }
 
 pub(super) fn section(body: &mut String, title: &str, content: &str) {
-    let _ = write!(body, "<section><h2>{title}</h2>{content}</section>\n");
+    let _ = writeln!(body, "<section><h2>{title}</h2>{content}</section>");
 }
 
 pub(super) fn folded(body: &mut String, title: &str, note: &str, content: &str) {
-    let _ = write!(
+    let _ = writeln!(
         body,
         "<section><details><summary><h2>{title}</h2> <span class=\"note\">{note}</span></summary>{content}</details></section>\n"
     );
@@ -49,9 +49,9 @@ pub(super) fn folded(body: &mut String, title: &str, note: &str, content: &str) 
 
 /// A table; cells are HTML.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect();
-    let cells = |row: &Vec<String>| row.iter().map(|cell| format!("<td>{cell}</td>")).collect::<String>();
-    let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>", cells(row))).collect();
+    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect::<Vec<_>>().concat();
+    let cells = |row: &Vec<String>| row.iter().map(|cell| format!("<td>{cell}</td>")).collect::<Vec<_>>().concat();
+    let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>", cells(row))).collect::<Vec<_>>().concat();
     format!("<div class=\"wide\"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
 }
 
@@ -63,7 +63,7 @@ fn verdict(report: &Report, about: &About, body: &mut String) {
     let _ = write!(
         body,
         "<header class=\"{tone}\"><p class=\"tags\"><b class=\"badge\">{standing}</b> <span>{}</span></p><h1>{}</h1>\
-         <p class=\"note\">{} · seed {} · class <b>{}</b> · fingerprint {} · trace {}</p></header>\n",
+         <p class=\"note\">{} · seed {} · class <b>{}</b> · fingerprint {} · trace {}</p></header>",
         escape(&report.why),
         escape(&headline(report)),
         escape(&report.scenario),
@@ -78,10 +78,12 @@ fn commands(about: &About, body: &mut String) {
     let all =
         [("replay it, bit for bit", &about.replay), ("run the small one", &about.shrunk), ("step to it", &about.step)];
     let given = all.iter().filter(|(_, command)| !command.is_empty());
-    let rows: String =
-        given.map(|(what, command)| format!("<dt>{what}</dt><dd><code>{}</code></dd>", escape(command))).collect();
+    let rows: String = given
+        .map(|(what, command)| format!("<dt>{what}</dt><dd><code>{}</code></dd>", escape(command)))
+        .collect::<Vec<_>>()
+        .concat();
     if !rows.is_empty() {
-        let _ = write!(body, "<section><dl class=\"commands\">{rows}</dl></section>\n");
+        let _ = writeln!(body, "<section><dl class=\"commands\">{rows}</dl></section>");
     }
 }
 

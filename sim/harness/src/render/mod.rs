@@ -17,6 +17,8 @@ mod overview;
 mod slice;
 mod story;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use serde::{Deserialize, Serialize};

@@ -157,10 +157,10 @@ impl Sweep {
         let mut body = String::new();
         let tone = if self.is_green() { "pass" } else { "bad" };
         let badge = if self.is_green() { "GREEN" } else { "RED" };
-        let _ = write!(
+        let _ = writeln!(
             body,
             "<header class=\"{tone}\"><p class=\"tags\"><b class=\"badge\">{badge}</b></p><h1>{}</h1><p class=\"note\">commit {} · seeds \
-             from {} · {} processes at once · {:.1} s</p></header>\n",
+             from {} · {} processes at once · {:.1} s</p></header>",
             escape(&self.headline()),
             escape(&self.commit),
             self.seeds_from,
