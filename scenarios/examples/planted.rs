@@ -1,5 +1,5 @@
 //! What each negative scenario of the register takes to be found:
-//! `cargo build --release -p scenarios && cargo run --release -p scenarios --example planted > reports/register.md`.
+//! `cargo build -p scenarios && cargo run -p scenarios --example planted > reports/register.md`.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::print_stdout)] // it starts the command, measures it, and says what it measured
 
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     files.sort();
     println!("# The planted bugs of the register\n");
     println!(
-        "Written by `cargo run --release -p scenarios --example planted`. Each scenario of `scenarios/negative/register-*.toml`"
+        "Written by `cargo run -p scenarios --example planted`. Each scenario of `scenarios/negative/register-*.toml`"
     );
     println!(
         "runs from seed 0 until a seed fails, {SEEDS} seeds at most. Size: nodes and faults of the failing run.\n"
@@ -34,6 +34,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{}", row(&sim, &file)?);
     }
     Ok(())
+}
+
+/// How this program was built, and so what it measures.
+fn build() -> &'static str {
+    if cfg!(debug_assertions) { "debug (`[profile.dev]` of this workspace)" } else { "release" }
 }
 
 fn row(sim: &Path, file: &Path) -> Result<String, Box<dyn std::error::Error>> {

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use super::wire::{Answer, Connection, Request, hear_answer, say};
 
 /// An answer that takes longer is not waited for any more: the question is asked again over a new connection.
-pub(super) const RETRY: Duration = Duration::from_millis(1_000);
+pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// The time before a question is asked again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Questions that wait for one replica; what is more is not asked of it.

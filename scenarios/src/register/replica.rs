@@ -56,7 +56,7 @@ impl Store {
         }
         let mut next = values.clone();
         next.insert(key.to_owned(), tagged);
-        let text: String = next.iter().map(|(key, tagged)| format!("{key} {tagged}\n")).collect();
+        let text = next.iter().map(|(key, tagged)| format!("{key} {tagged}\n")).collect::<Vec<_>>().concat();
         let text = format!("{MAGIC}\n{text}.\n");
         if planted!("register.unsynced") {
             fs::write(PATH, text).await?;

@@ -64,7 +64,7 @@ const COMMANDS: [Command; 6] = [
         about: "Shows the report of a run, or the first finding of a set, that run --json wrote: as text, or with --html as\n\
                 one page that needs nothing else. --scenario is the file that its commands name, if it is not that of\n\
                 the report.",
-        example: "sim report /tmp/found.json --html /tmp/found.html",
+        example: "sim report found.json --html found.html",
     },
 ];
 
