@@ -52,6 +52,12 @@
 //! | [`ChannelDrainInBatches`] `channel.drain_in_batches` | `channels.drain-at-once` |
 //! | [`LogLosesNothing`] `log.nothing_acked_lost` | `wal.unsynced`, `wal.acked-before-sync`, `wal.short-read`, `wal.unchecked`, `wal.sync-again`, `wal.found-is-safe`, `fs.replace-unsynced`, `fs.rename-unsynced` |
 //! | [`HistoryLosesNothing`] `history.nothing_acked_lost` | `history.unsynced`, `history.acked-before-sync`, `history.short-read`, `history.found-is-safe`, `history.directory-unsynced` |
+//! | [`HistoryLinearizable`] `history.linearizable` | `register.read-one`, `register.ack-one`, `register.quorum-of-reachable`, `register.no-write-back`, `register.unsynced` |
+//! | [`OnceEffect`] `effect.exactly_once` | `register.new-version-on-retry`, `register.late-is-failed` |
+//! | [`ReplicasConverge`] `replica.converges` | `register.gossip-forgets` |
+//! | [`LiveProgress`] `live.progress` | `register.pause-unbounded` |
+//! | [`NodeQuiesces`] `node.quiesces` | `register.gossip-echoes` |
+//! | [`MemoryBounded`] `memory.bounded` | `register.queue-unbounded` |
 //! | [`DeadlineKept`] `deadline.kept` | `clock.deadline-by-wall` |
 //! | [`WorkersEnd`] `children.workers_end` | `children.input-ignored` |
 //! | [`SessionKept`] `session.kept` | `web.session-old-key-lost`, `web.session-not-rewritten`, `web.session-comes-back` |
@@ -72,6 +78,7 @@ mod drain_leaves_none;
 mod dynamic_limit_kept;
 mod echo_bounded;
 mod echo_in_order;
+pub mod history;
 mod history_loses_nothing;
 mod http_drain_loses_nothing;
 mod http_memory_bounded;
@@ -79,11 +86,15 @@ mod http_nothing_after_gone;
 mod http_one_response;
 mod http_writes_finish;
 mod link_exit_propagates;
+mod live_progress;
 mod log_loses_nothing;
 mod mailbox_bounded;
 mod mailbox_fifo;
+mod memory_bounded;
 mod monitor_down_once;
 mod no_bystander_hurt;
+mod node_quiesces;
+mod once_effect;
 mod presence_converges;
 mod presence_one_diff;
 mod presence_stale;
@@ -92,6 +103,7 @@ mod pubsub_no_duplicate;
 mod pubsub_no_loss;
 mod pubsub_outbox_bounded;
 mod registry_one_owner;
+mod replicas_converge;
 mod serves_again;
 mod session_kept;
 mod supervisor_intensity;
@@ -117,6 +129,7 @@ pub use drain_leaves_none::DrainLeavesNone;
 pub use dynamic_limit_kept::DynamicLimitKept;
 pub use echo_bounded::EchoBounded;
 pub use echo_in_order::EchoInOrder;
+pub use history::HistoryLinearizable;
 pub use history_loses_nothing::HistoryLosesNothing;
 pub use http_drain_loses_nothing::HttpDrainLosesNothing;
 pub use http_memory_bounded::HttpMemoryBounded;
@@ -124,11 +137,15 @@ pub use http_nothing_after_gone::HttpNothingAfterGone;
 pub use http_one_response::HttpOneResponse;
 pub use http_writes_finish::HttpWritesFinish;
 pub use link_exit_propagates::LinkExitPropagates;
+pub use live_progress::LiveProgress;
 pub use log_loses_nothing::{LogCounts, LogLosesNothing};
 pub use mailbox_bounded::MailboxBounded;
 pub use mailbox_fifo::MailboxFifoPerSender;
+pub use memory_bounded::MemoryBounded;
 pub use monitor_down_once::MonitorDownOnce;
 pub use no_bystander_hurt::NoBystanderHurt;
+pub use node_quiesces::NodeQuiesces;
+pub use once_effect::OnceEffect;
 pub use presence_converges::PresenceConverges;
 pub use presence_one_diff::{PresenceDiffsReplay, PresenceOneDiff};
 pub use presence_stale::PresenceStaleBounded;
@@ -137,6 +154,7 @@ pub use pubsub_no_duplicate::PubsubNoDuplicate;
 pub use pubsub_no_loss::PubsubNoLoss;
 pub use pubsub_outbox_bounded::PubsubOutboxBounded;
 pub use registry_one_owner::RegistryOneOwner;
+pub use replicas_converge::ReplicasConverge;
 pub use serves_again::ServesAgain;
 pub use session_kept::SessionKept;
 pub use supervisor_intensity::IntensityRespected;

@@ -15,6 +15,7 @@ mod mutants;
 pub mod otp;
 pub mod presence;
 pub mod pubsub;
+pub mod register;
 pub mod sessions;
 mod stuck;
 pub mod studio;
@@ -26,6 +27,7 @@ pub fn registry() -> Registry {
     let registry = http::register(echo::register(otp::register(Registry::new())));
     let registry = children::register(channels::register(registry));
     let registry = presence::register(sessions::register(pubsub::register(registry)));
+    let registry = register::register(registry);
     let registry = disk::register(clocks::register(stuck::register(determinism::register(registry))));
     mutants::register(studio::register(registry))
 }

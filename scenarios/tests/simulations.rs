@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use scenarios::bank::Entry;
-use scenarios::{channels, echo, http, otp, presence, pubsub, registry, sessions};
+use scenarios::{channels, echo, http, otp, presence, pubsub, register, registry, sessions};
 use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
 fn simulation(name: &str) -> Simulation {
@@ -86,6 +86,11 @@ async fn otp_dynamic(sim: Sim) -> Outcome {
 #[simurgh_sim::test(seeds = 100)]
 async fn pubsub_outboxes(sim: Sim) -> Outcome {
     pubsub::outboxes::outboxes(sim).await
+}
+
+#[simurgh_sim::test(seeds = 100)]
+async fn register_majorities(sim: Sim) -> Outcome {
+    register::majorities(sim).await
 }
 
 #[simurgh_sim::test(seeds = 50)]

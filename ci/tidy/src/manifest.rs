@@ -126,7 +126,7 @@ impl<'a> Manifest<'a> {
 /// The manifests of the workspace's members: every `Cargo.toml` but the root's and those of crates
 /// that are outside on purpose.
 pub fn members(files: &[File]) -> Vec<Manifest<'_>> {
-    let outside = ["ci/outside/", "ci/bench/", "ci/contract/", "ci/fuzz/", "ci/suites/"];
+    let outside = ["ci/outside/", "ci/bench/", "ci/contract/", "ci/fuzz/", "ci/history/", "ci/suites/"];
     files
         .iter()
         .filter(|file| file.path.ends_with("/Cargo.toml"))

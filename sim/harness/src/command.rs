@@ -21,7 +21,7 @@ struct Command {
     example: &'static str,
 }
 
-const COMMANDS: [Command; 6] = [
+const COMMANDS: [Command; 7] = [
     Command {
         name: "list",
         words: "[--folder DIR] [--names]",
@@ -71,6 +71,14 @@ const COMMANDS: [Command; 6] = [
                 rare (known, below one seed in 1,000), or resolved (its seed passes now). --json writes all of it.\n\
                 It exits with the code of the worst class:",
         example: "sim sweep scenarios --minutes 5 --json /tmp/sweep.json",
+    },
+    Command {
+        name: "report",
+        words: "FILE [--html FILE] [--scenario FILE]",
+        about: "Shows the report of a run, or the first finding of a set, that run --json wrote: as text, or with --html as\n\
+                one page that needs nothing else. --scenario is the file that its commands name, if it is not that of\n\
+                the report.",
+        example: "sim report found.json --html found.html",
     },
 ];
 
@@ -128,6 +136,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         "explain" => Some(explain(registry, &words)),
         "replay" => Some(replay(registry, &words)),
         "sweep" => Some(sweep(registry, &words)),
+        "report" => Some(report(&words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
         _ => None,
     }
@@ -471,6 +480,23 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
     }
     Ok(ExitCode::from(report.exit_code))
+}
+
+fn report(words: &Words) -> Result<ExitCode, String> {
+    let path = words.file()?;
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let report = one_report(&text)?;
+    let file = words.values.get("scenario").unwrap_or(&report.file);
+    let about = crate::About {
+        replay: format!("cargo sim run {file} --seed {}", report.seed),
+        step: format!("cargo sim replay {file} --seed {} --until {} --log", report.seed, report.verdict.event),
+        ..crate::About::default()
+    };
+    match words.values.get("html") {
+        None => print!("{}", report.to_text(&about)),
+        Some(path) => std::fs::write(path, report.to_html(&about)).map_err(|error| format!("{path}: {error}"))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The report in a file: of a run, or the first finding of a set.

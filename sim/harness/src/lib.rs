@@ -17,6 +17,7 @@ mod plan;
 mod property;
 mod record;
 mod registry;
+mod render;
 mod report;
 mod run;
 mod select;
@@ -32,6 +33,7 @@ pub use file::{Problems, Scenario, json_schema};
 pub use judge::{CLASSES, exit_code};
 pub use property::Property;
 pub use registry::{Params, Registry};
+pub use render::{About, Finding, ProbeRow, Size, Standing, Sweep, SweepScenario};
 pub use report::{
     Differs, Evidence, FaultReport, InvariantReport, Judgement, Life, LogLine, Message, NodeReport, Phase, ProbeReport,
     Report,

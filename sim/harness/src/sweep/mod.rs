@@ -42,7 +42,8 @@ pub(crate) struct Options {
 
 /// The classes and their exit codes, for `--help`.
 pub(crate) fn codes() -> String {
-    CLASSES.iter().map(|(name, code, about)| format!("  {code:>3}  {name:<20} {about}\n")).collect()
+    let lines = CLASSES.iter().map(|(name, code, about)| format!("  {code:>3}  {name:<20} {about}"));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// What worker threads tell.
@@ -129,7 +130,7 @@ pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<Sweep
             }
             progress.show(collected.seeds, collected.seen.len());
         }
-        progress.clear();
+        Progress::clear();
     });
     if let Some(why) = trouble {
         return Err(why);
@@ -474,7 +475,7 @@ impl Progress {
         };
     }
 
-    fn clear(&self) {
+    fn clear() {
         if std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }

@@ -123,7 +123,7 @@ mod tests {
         let mut all = [swept(3), swept(1)];
         let mut seen = [Vec::new(), Vec::new()];
         for _ in 0..40 {
-            let (at, seeds) = take(&mut all, Duration::from_secs(60)).unwrap();
+            let (at, seeds) = take(&mut all, Duration::from_mins(1)).unwrap();
             let count = seeds.len() as u64;
             seen[at].extend(seeds);
             all[at].done += count;

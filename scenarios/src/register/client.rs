@@ -1,0 +1,135 @@
+//! A client: reads and writes through majorities, in two rounds each (Attiya, Bar-Noy and Dolev 1995; for many writers,
+//! Lynch and Shvartsman 1997).
+//!
+//! ```text
+//!   read    ask a majority what it has; the newest of it goes to a majority, so that no later read finds less
+//!   write   ask a majority what it has; a version that is newer than all of that goes to a majority
+//! ```
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use simurgh::prelude::*;
+
+use super::courier::{Couriers, QUEUE_MAX};
+use super::wire::{Answer, Request, Tagged, Version};
+
+/// The time after which a client gives up.
+pub(super) const GIVES_UP: Duration = Duration::from_secs(5);
+/// A round that takes longer is begun anew by a client with a planted bug.
+const IMPATIENT: Duration = Duration::from_millis(700);
+
+/// How an operation ended, but for what it told.
+enum Failed {
+    /// Nothing was written.
+    Nothing,
+    /// Something was sent that may be written.
+    Unknown,
+}
+
+/// A client of all replicas.
+pub(super) struct Client {
+    couriers: Couriers,
+}
+
+impl Client {
+    pub(super) fn new(replicas: Vec<SocketAddr>) -> Self {
+        Self { couriers: Couriers::to(replicas) }
+    }
+
+    /// Reads a register, and tells of it.
+    pub(super) async fn read(&self, key: &str) {
+        event!("history.invoke", {}, { op: "read", key: key });
+        match timeout(GIVES_UP, self.try_read(key)).await {
+            Ok(Some(value)) => event!("history.ok", {}, { value: value }),
+            Ok(None) => event!("history.ok"),
+            Err(_) => event!("history.fail"), // it changes nothing
+        }
+    }
+
+    /// Writes what no other operation writes, and tells of it.
+    pub(super) async fn write(&self, key: &str, op: u64) {
+        event!("history.invoke", {}, { op: "write", key: key, value: op });
+        event!("effect.begun", {}, { key: op });
+        match self.try_write(key, op).await {
+            Ok(()) => {
+                event!("effect.ok", {}, { key: op });
+                event!("history.ok", {});
+            }
+            Err(Failed::Unknown) if !planted!("register.late-is-failed") => {
+                event!("effect.unknown", {}, { key: op });
+                event!("history.info", {});
+            }
+            Err(_) => {
+                event!("effect.fail", {}, { key: op });
+                event!("history.fail", {});
+            }
+        }
+    }
+
+    async fn try_read(&self, key: &str) -> Option<u64> {
+        let enough = if planted!("register.read-one") { 1 } else { self.majority() };
+        let newest = self.newest(key, enough).await;
+        if newest.value.is_some() && !planted!("register.no-write-back") && !planted!("register.read-one") {
+            self.keep(key, newest, self.majority()).await;
+        }
+        newest.value
+    }
+
+    async fn try_write(&self, key: &str, op: u64) -> Result<(), Failed> {
+        let deadline = Instant::now() + GIVES_UP;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        let enough = if planted!("register.ack-one") { 1 } else { self.majority() };
+        loop {
+            let newest = timeout(left(), self.newest(key, self.majority())).await.map_err(|_| Failed::Nothing)?;
+            let version = Version { time: newest.version.time + 1, op };
+            let keep = self.keep(key, Tagged { version, value: Some(op) }, enough);
+            let patience = if planted!("register.new-version-on-retry") { IMPATIENT.min(left()) } else { left() };
+            match timeout(patience, keep).await {
+                Ok(()) => return Ok(()),
+                Err(_) if left().is_zero() => return Err(Failed::Unknown),
+                Err(_) => {} // only an impatient one has time left
+            }
+        }
+    }
+
+    fn majority(&self) -> usize {
+        let of = if planted!("register.quorum-of-reachable") { self.couriers.reached() } else { self.couriers.len() };
+        of / 2 + 1
+    }
+
+    /// The newest that as many replicas have.
+    async fn newest(&self, key: &str, enough: usize) -> Tagged {
+        let answers = self.round(&Request::Get(key.to_owned()), enough).await;
+        let has = |answer: Answer| match answer {
+            Answer::Has(tagged) => Some(tagged),
+            Answer::Kept => None,
+        };
+        answers.into_iter().filter_map(has).max_by_key(|tagged| tagged.version).unwrap_or_default()
+    }
+
+    /// Waits until as many replicas keep it.
+    async fn keep(&self, key: &str, tagged: Tagged, enough: usize) {
+        self.round(&Request::Put(key.to_owned(), tagged), enough).await;
+    }
+
+    /// Asks all, and waits for as many.
+    async fn round(&self, request: &Request, enough: usize) -> Vec<Answer> {
+        let mut answers = self.couriers.ask(request);
+        event!("bound.level", {}, { what: "questions wait for a replica", len: self.couriers.waiting(), max: QUEUE_MAX });
+        let mut heard = Vec::new();
+        while heard.len() < enough.min(self.majority()) {
+            match timeout(50.millis(), answers.recv()).await {
+                Ok(Some((_, answer))) => heard.push(answer),
+                // No courier has room: try again later.
+                Ok(None) => {
+                    sleep(50.millis()).await;
+                    answers = self.couriers.ask(request);
+                    heard.clear();
+                }
+                Err(_) => {} // whom one reaches may have changed
+            }
+        }
+        heard
+    }
+}

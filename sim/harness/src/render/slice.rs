@@ -1,0 +1,87 @@
+//! What can have led to a failure: backwards from it, over the messages that arrived, to who sent them and what had
+//! happened there.
+
+use std::collections::BTreeSet;
+
+use crate::report::{LogLine, Message, Report};
+
+use super::{mentions, topics};
+
+/// Items of a slice.
+const ITEMS_MAX: usize = 60;
+/// Events of all nodes that name what the failure is about.
+const TOLD_MAX: usize = 16;
+/// Messages into one node that are followed, each time.
+const FOLLOWED_MAX: usize = 4;
+
+/// One thing that can have contributed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Item<'a> {
+    /// Something that a node told.
+    Line(&'a LogLine),
+    /// A message.
+    Message(&'a Message),
+}
+
+impl Item<'_> {
+    pub(super) fn at(&self) -> (u64, u64) {
+        match self {
+            Item::Line(line) => (line.at_ns, line.event),
+            Item::Message(message) => (message.arrived_ns, message.event),
+        }
+    }
+}
+
+/// What an event of the log has to be to say something to a person.
+pub(super) fn is_telling(line: &LogLine) -> bool {
+    if line.text.split(' ').next().is_some_and(|name| name.ends_with(".heartbeat")) {
+        return false;
+    }
+    matches!(
+        line.kind.as_str(),
+        "event" | "probe" | "print" | "panic" | "kill" | "start" | "exit" | "fault" | "pause" | "resume" | "buggify"
+    )
+}
+
+/// The slice, in the order of time.
+pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
+    let topics = topics(report);
+    let about = |text: &str| topics.is_empty() || mentions(text, &topics);
+    let mut lines: BTreeSet<usize> = BTreeSet::new();
+    let mut messages: BTreeSet<usize> = BTreeSet::new();
+    let (at, event) = (report.verdict.at_ns, report.verdict.event);
+    let last = report.log.iter().rfind(|line| line.event <= event && line.kind == "event" && line.node != "world");
+    let Some(last) = last.or(report.log.last()) else { return Vec::new() };
+    let mut look_at = vec![(last.node.clone(), at)];
+    let mut seen: BTreeSet<(String, u64)> = BTreeSet::new();
+    while let Some((node, until)) = look_at.pop() {
+        if lines.len() + messages.len() >= ITEMS_MAX || !seen.insert((node.clone(), until)) {
+            continue;
+        }
+        let own = report.log.iter().enumerate().rev().filter(|(_, line)| line.node == node && line.at_ns <= until);
+        lines
+            .extend(own.filter(|(_, line)| is_telling(line) && about(&line.text)).take(FOLLOWED_MAX).map(|(at, _)| at));
+        let arrived = report.messages.iter().enumerate().rev();
+        let arrived = arrived.filter(|(_, message)| message.to == node && message.arrived_ns <= until);
+        for (place, message) in arrived.filter(|(_, message)| about(&message.begins)).take(FOLLOWED_MAX) {
+            if messages.insert(place) {
+                look_at.insert(0, (message.from.clone(), message.sent_ns));
+            }
+        }
+    }
+    // What others were told of the same things, though nothing of it came here: that may be what is missing.
+    let numbers: Vec<String> =
+        topics.iter().filter(|topic| topic.chars().all(|c| c.is_ascii_digit())).cloned().collect();
+    let told = report
+        .log
+        .iter()
+        .enumerate()
+        .rev()
+        .filter(|(_, line)| line.event <= event && line.kind == "event" && is_telling(line));
+    lines.extend(told.filter(|(_, line)| mentions(&line.text, &numbers)).take(TOLD_MAX).map(|(at, _)| at));
+    let mut items: Vec<Item<'_>> = lines.into_iter().map(|at| Item::Line(&report.log[at])).collect();
+    items.extend(messages.into_iter().map(|at| Item::Message(&report.messages[at])));
+    items.sort_by_key(Item::at);
+    let first = items.len().saturating_sub(ITEMS_MAX);
+    items.split_off(first)
+}
