@@ -1,6 +1,8 @@
 //! `cargo run --release -p scenarios --example idle [HOURS]`: the idle studio with ten clients, for a thousand simulated
 //! hours if nothing else is said.
 
+#![allow(clippy::disallowed_methods, clippy::print_stderr, clippy::print_stdout)] // a command: it has arguments, and says what it measured
+
 use std::process::ExitCode;
 
 use simurgh::runtime::Instant;

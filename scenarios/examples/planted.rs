@@ -24,7 +24,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "Written by `cargo run -p scenarios --example planted`. Each scenario of `scenarios/negative/register-*.toml`"
     );
     println!(
-        "runs from seed 0 until a seed fails, {SEEDS} seeds at most. Size: nodes and faults of the failing run.\n"
+        "runs from seed 0 until a seed fails, {SEEDS} seeds at most. Size: nodes and faults of the failing run. Build: {}.\n",
+        build()
     );
     println!(
         "| scenario | planted bug | class | found by | first seed | size | virtual time of the run | real time to find |"

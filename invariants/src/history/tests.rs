@@ -87,7 +87,7 @@ fn any_order(items: &mut [usize], len: usize, holds: &dyn Fn(&[usize]) -> bool) 
         if any_order(items, len - 1, holds) {
             return true;
         }
-        items.swap(if len % 2 == 0 { at } else { 0 }, len - 1);
+        items.swap(if len.is_multiple_of(2) { at } else { 0 }, len - 1);
     }
     false
 }
