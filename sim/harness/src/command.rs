@@ -40,7 +40,7 @@ const COMMANDS: [Command; 6] = [
         words: "FILE [--seed N]",
         about: "Prints the file as the seed resolves it: every number a value, every fault an instance with its time.\n\
                 What it prints can be run itself.",
-        example: "sim explain scenarios/echo/chaos.toml --seed 7 > /tmp/seven.toml",
+        example: "sim explain scenarios/echo/chaos.toml --seed 7 > seven.toml",
     },
     Command {
         name: "run",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use simurgh_runtime as runtime;
@@ -100,12 +100,9 @@ impl Strike {
 }
 
 /// The faults that every program has.
-pub(crate) static BUILT_IN: LazyLock<Vec<FaultKind>> = LazyLock::new(|| {
-    let mut all = of_nodes();
-    all.extend(of_ways());
-    all.extend(of_machines());
-    all
-});
+pub(crate) fn built_in() -> impl Iterator<Item = FaultKind> {
+    of_nodes().into_iter().chain(of_ways()).chain(of_machines())
+}
 
 fn of_nodes() -> Vec<FaultKind> {
     let kill = |name, about, how| {

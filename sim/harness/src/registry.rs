@@ -110,7 +110,7 @@ impl Registry {
             selectors: BTreeMap::new(),
             planted: BTreeMap::new(),
         };
-        let registry = crate::fault::BUILT_IN.iter().fold(registry, |registry, kind| registry.fault(kind.clone()));
+        let registry = crate::fault::built_in().fold(registry, Registry::fault);
         select::built_in(registry)
     }
 

@@ -147,7 +147,8 @@ fn what_is_wrong_is_said() {
     for (from, to) in cases {
         assert!(GOOD.contains(from), "{from}");
         let wrong = parse(&GOOD.replacen(from, to, 1)).expect_err(to);
-        let _ = writeln!(said, "{} -> {}\n{wrong}\n", from.replace('\n', "\\n"), to.replace('\n', "\\n"));
+        let shown = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.replace('\n', "\\n") };
+        let _ = writeln!(said, "{} -> {}\n{wrong}\n", shown(from), shown(to));
     }
     insta::assert_snapshot!(said);
 }

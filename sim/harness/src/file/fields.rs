@@ -64,7 +64,7 @@ const SHARE: Kind = Kind::Number(Unit::Share);
 const COUNT: Kind = Kind::Number(Unit::Count);
 const RATE: Kind = Kind::Number(Unit::Rate);
 
-pub(crate) static ROOT: Table = Table {
+pub(crate) const ROOT: Table = Table {
     head: "the file",
     fields: &[
         field("schema", Kind::Whole, "1", "the form of the file: 1"),
@@ -96,7 +96,7 @@ pub(crate) static ROOT: Table = Table {
     ],
 };
 
-static ROLE: Table = Table {
+const ROLE: Table = Table {
     head: "[topology] role",
     fields: &[
         field("count", COUNT, "1", "nodes of this role"),
@@ -112,7 +112,7 @@ static ROLE: Table = Table {
     ],
 };
 
-static LINK: Table = Table {
+const LINK: Table = Table {
     head: "[link]",
     fields: &[
         field("latency", Kind::Table(&LATENCY), "", "how long a segment takes"),
@@ -130,7 +130,7 @@ static LINK: Table = Table {
     ],
 };
 
-static LATENCY: Table = Table {
+const LATENCY: Table = Table {
     head: "[link] latency",
     fields: &[
         field(
@@ -145,7 +145,7 @@ static LATENCY: Table = Table {
     ],
 };
 
-static DISK: Table = Table {
+const DISK: Table = Table {
     head: "[disk]",
     fields: &[
         field("torn_write", SHARE, "0", "chance that in this run a power cut takes a part of what was not synced"),
@@ -158,7 +158,7 @@ static DISK: Table = Table {
     ],
 };
 
-static CLOCK: Table = Table {
+const CLOCK: Table = Table {
     head: "[clock]",
     fields: &[
         field("skew", TIME, "0", "how far a wall clock is off at the start, at most"),
@@ -166,7 +166,7 @@ static CLOCK: Table = Table {
     ],
 };
 
-static TIMES: Table = Table {
+const TIMES: Table = Table {
     head: "[time]",
     fields: &[
         field("warmup", TIME, "1s", "nothing goes wrong yet, and clients wait"),
@@ -176,7 +176,7 @@ static TIMES: Table = Table {
     ],
 };
 
-static SCHEDULE: Table = Table {
+const SCHEDULE: Table = Table {
     head: "[schedule]",
     fields: &[
         field(
@@ -191,7 +191,7 @@ static SCHEDULE: Table = Table {
     ],
 };
 
-static WORKLOAD: Table = Table {
+const WORKLOAD: Table = Table {
     head: "[[workload]]",
     fields: &[
         field("name", Kind::Text, "", "a registered workload; at level property, a registered property"),
@@ -204,7 +204,7 @@ static WORKLOAD: Table = Table {
     ],
 };
 
-static FAULT: Table = Table {
+const FAULT: Table = Table {
     head: "[[fault]]",
     fields: &[
         field(
@@ -235,7 +235,7 @@ static FAULT: Table = Table {
     ],
 };
 
-static BUDGET: Table = Table {
+const BUDGET: Table = Table {
     head: "[budget]",
     fields: &[
         field("dead_at_once", COUNT, "", "nodes that may be dead or stopped at once"),
@@ -244,7 +244,7 @@ static BUDGET: Table = Table {
     ],
 };
 
-static SWARM: Table = Table {
+const SWARM: Table = Table {
     head: "[swarm]",
     fields: &[
         field(
@@ -258,7 +258,7 @@ static SWARM: Table = Table {
     ],
 };
 
-static BUGGIFY: Table = Table {
+const BUGGIFY: Table = Table {
     head: "[swarm] buggify",
     fields: &[
         field("runs", SHARE, "0", "chance that it is on in a run"),
@@ -267,7 +267,7 @@ static BUGGIFY: Table = Table {
     ],
 };
 
-static INVARIANT: Table = Table {
+const INVARIANT: Table = Table {
     head: "[[invariant]]",
     fields: &[
         field("name", Kind::Text, "", "a registered invariant"),
@@ -282,7 +282,7 @@ static INVARIANT: Table = Table {
     ],
 };
 
-static EXPECT: Table = Table {
+const EXPECT: Table = Table {
     head: "[expect]",
     fields: &[
         field("outcome", Kind::Text, "pass", "pass, or fail: and an invariant or the class of a verdict"),
@@ -298,7 +298,7 @@ static EXPECT: Table = Table {
     ],
 };
 
-static LIVE: Table = Table {
+const LIVE: Table = Table {
     head: "[expect] live",
     fields: &[
         field("core", Kind::OneOf(&["quorum", "all"]), "all", "which nodes are healed; the others stay as they are"),
@@ -307,7 +307,7 @@ static LIVE: Table = Table {
     ],
 };
 
-static SEEDS: Table = Table {
+const SEEDS: Table = Table {
     head: "[seeds]",
     fields: &[
         field("count", Kind::Weights, "", "seeds by tier"),
@@ -318,7 +318,7 @@ static SEEDS: Table = Table {
     ],
 };
 
-static SHRINK: Table = Table {
+const SHRINK: Table = Table {
     head: "[shrink]",
     fields: &[
         field("runs", COUNT, "400", "runs that shrinking may take"),
@@ -331,7 +331,7 @@ static SHRINK: Table = Table {
     ],
 };
 
-static PLAN: Table = Table {
+const PLAN: Table = Table {
     head: "[plan]",
     fields: &[
         field("seed", Kind::Text, "", "the seed, for what is drawn while it runs"),
