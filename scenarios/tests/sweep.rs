@@ -39,7 +39,7 @@ fn a_sweep_that_is_killed_loses_no_finding_and_the_next_one_lists_it() {
     let found = |text: &str| text.lines().any(|line| line.contains("\"is\":\"found\"") && line.contains("unexpected"));
     let read = || std::fs::read_to_string(&journal).unwrap_or_default();
     while !found(&read()) && began.elapsed() < Duration::from_mins(2) {
-        std::thread::sleep(Duration::from_millis(50));
+        std::thread::park_timeout(Duration::from_millis(50)); // a look at the file now and then
     }
     child.kill().unwrap();
     child.wait().unwrap();

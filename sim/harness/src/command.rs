@@ -70,7 +70,7 @@ const COMMANDS: [Command; 7] = [
                 listed by the next, and run first. A finding is new, known (in --bank, default: seeds, or found earlier),\n\
                 rare (known, below one seed in 1,000), or resolved (its seed passes now). --json writes all of it.\n\
                 It exits with the code of the worst class:",
-        example: "sim sweep scenarios --minutes 5 --json /tmp/sweep.json",
+        example: "sim sweep scenarios --minutes 5 --json sweep.json",
     },
     Command {
         name: "report",
