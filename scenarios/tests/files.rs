@@ -90,7 +90,7 @@ fn a_finding_is_written_replayed_and_noticed_when_it_comes_out_otherwise() {
 
 #[test]
 fn each_command_has_help_with_an_example_and_says_what_is_wrong() {
-    for command in ["list", "schema", "explain", "run", "replay"] {
+    for command in ["list", "schema", "explain", "run", "replay", "report", "sweep"] {
         let output = sim(&[command, "--help"]);
         assert!(output.status.success() && text(&output).contains("example: sim "), "{command}: {}", text(&output));
     }

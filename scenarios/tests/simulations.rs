@@ -88,6 +88,13 @@ async fn pubsub_outboxes(sim: Sim) -> Outcome {
     pubsub::outboxes::outboxes(sim).await
 }
 
+#[test]
+fn the_idle_studio_stays_as_it_is() {
+    let report = run_once(&RunConfig::new(0, Profile::calm()), simulation("studio/idle").body());
+    assert_eq!(report.failure, None);
+    assert!(report.elapsed.as_secs() >= 36_000, "{:?}", report.elapsed);
+}
+
 #[simurgh_sim::test(seeds = 100)]
 async fn register_majorities(sim: Sim) -> Outcome {
     register::majorities(sim).await

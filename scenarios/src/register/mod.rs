@@ -21,7 +21,7 @@ use simurgh::runtime::env;
 use simurgh_invariants::{
     HistoryLinearizable, LiveProgress, MemoryBounded, NodeQuiesces, OnceEffect, ReplicasConverge,
 };
-use simurgh_sim::{Node, Outcome, Profile, Registry, Sim, Simulation, Stream};
+use simurgh_sim::{Node, Outcome, Registry, Sim, Simulation, Stream};
 
 use client::{Client, GIVES_UP};
 
@@ -51,15 +51,9 @@ pub(crate) fn register(registry: Registry) -> Registry {
         "a register on 3 to 5 replicas through crashes, power cuts and partitions: it answers as one register would";
     registry.with(
         Simulation::new("register/majorities", about, majorities)
-            .profile(profile())
             .planted(&PLANTED)
             .planted_plainly(&["register.gossip-echoes"]),
     )
-}
-
-/// What befalls it: all there is.
-pub fn profile() -> Profile {
-    Profile::nasty()
 }
 
 /// The whole story: see the module.

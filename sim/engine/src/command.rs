@@ -16,7 +16,7 @@ use crate::flags::Flags;
 use crate::mutants;
 use crate::registry::{Registry, Simulation};
 use crate::run::Report;
-use crate::runner::{Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
+use crate::runner::{Goal, Progress, all_cores, describe_failure, find_difference, look_again, sweep, where_they_part};
 use crate::tally::Tally;
 use crate::verdict::Verdict;
 use crate::worker::{Job, Launch, World};
@@ -148,7 +148,7 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
     let launch = launch(simulation);
     let job = Job { seeds, trace, planted, world, ..Job::default() };
     let (mut total, mut first_bad) = (Totals::default(), None);
-    let mut progress = Progress::new(simulation.name, job.seeds.len());
+    let mut progress = Progress::new(simulation.name, Goal::Seeds(job.seeds.len()));
     sweep(&launch, &job, all_cores(), 25, |report| {
         let report = if report.failure.is_some() { look_again(&launch, &job, &report) } else { report };
         let expected = simulation
@@ -262,7 +262,7 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         ("a tenth, in reverse and two at once", Job { seeds: tenth, parallel: true, ..Job::default() }, 20, 1),
     ];
     for (number, (what, job, batch, workers)) in passes.iter().enumerate() {
-        let mut progress = Progress::new(what, job.seeds.len());
+        let mut progress = Progress::new(what, Goal::Seeds(job.seeds.len()));
         let mut equal = 0u64;
         sweep(&launch, job, *workers, *batch, |report| {
             let known = hashes.entry(report.seed).or_insert_with(|| (report.hash, report.checkpoints.clone()));

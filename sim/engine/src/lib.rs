@@ -84,6 +84,13 @@ pub use trace::{Message, Moment, TraceEvent, first_difference};
 pub use verdict::Verdict;
 pub use worker::run_watched;
 
+/// What the harness shares with the command line of the simulator.
+#[doc(hidden)]
+pub mod shared {
+    pub use crate::runner::{Goal, Progress, all_cores, in_batches};
+    pub use crate::worker::tail;
+}
+
 #[doc(hidden)]
 pub use run::Words;
 #[doc(hidden)]

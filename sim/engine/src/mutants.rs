@@ -18,8 +18,9 @@ mod page;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+use simurgh_runtime::sync::Mutex;
 
 use crate::command::launch;
 use crate::flags::Flags;
@@ -224,22 +225,18 @@ fn run(registry: &Registry, keep: &Keep, searches: &[Search]) -> BTreeMap<(&'sta
         for _ in 0..all_cores().min(searches.len()) {
             scope.spawn(|| {
                 loop {
-                    let Some(search) = lock(&queue).pop() else { return };
+                    let Some(search) = queue.lock().pop() else { return };
                     let found = keep.known(search).unwrap_or_else(|| {
                         let found = find(registry, search);
                         keep.add(search, &found);
                         found
                     });
-                    lock(&done).insert((search.world, search.first), found);
+                    done.lock().insert((search.world, search.first), found);
                 }
             });
         }
     });
-    done.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    done.into_inner()
 }
 
 fn find(registry: &Registry, search: &Search) -> Found {

@@ -213,7 +213,7 @@ fn run_here(config: &RunConfig, body: &Body, watch: Arc<Watch>) -> Report {
     let scheduler = Scheduler::new(physics.schedule, physics.preempt, draws, config.record, decisions);
     let mut core = Core::new(draws, physics, trace, scheduler);
     core.planted.clone_from(&config.planted);
-    core.is_calm = config.profile == Profile::calm();
+    core.is_calm = config.physics.is_none() && config.profile == Profile::calm();
     core.add_node("world", None);
 
     let _caught = Caught::begin(draws.stream(Purpose::Entropy, 0));

@@ -8,8 +8,10 @@ use std::future::Future;
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+
+use simurgh_runtime::sync::Mutex;
 
 use crate::physics::Profile;
 use crate::run::{Body, Outcome, Report, RunConfig, run_once};
@@ -25,73 +27,86 @@ const BATCH: usize = 25;
 
 /// Runs seeds in worker processes, as many at once as `workers`, and hands out reports as they come.
 /// Stops early when `each` says so.
-pub(crate) fn sweep(launch: &Launch, job: &Job, workers: usize, batch: usize, mut each: impl FnMut(Report) -> bool) {
-    let batches: VecDeque<Vec<u64>> = job.seeds.chunks(batch).map(<[u64]>::to_vec).collect();
-    let queue = Mutex::new(batches);
-    let (sender, reports) = mpsc::channel();
-    let lock = || queue.lock().unwrap_or_else(PoisonError::into_inner);
-    let (lock, sender_of) = (&lock, sender);
+pub(crate) fn sweep(launch: &Launch, job: &Job, workers: usize, batch: usize, each: impl FnMut(Report) -> bool) {
+    in_batches(&job.seeds, workers, batch, |seeds, tell| launch.run(&Job { seeds, ..job.clone() }, tell), each);
+}
+
+/// Runs seeds in batches, as many at once as `workers`, and hands out what `run` tells of them as it comes; `run` returns
+/// the seeds that it did not get to. Stops early when `each` says so.
+pub fn in_batches<T: Send>(
+    seeds: &[u64],
+    workers: usize,
+    batch: usize,
+    run: impl Fn(Vec<u64>, &mut dyn FnMut(T)) -> Vec<u64> + Sync,
+    mut each: impl FnMut(T) -> bool,
+) {
+    let queue: Mutex<VecDeque<Vec<u64>>> = Mutex::new(seeds.chunks(batch.max(1)).map(<[u64]>::to_vec).collect());
+    let (sender, told) = mpsc::sync_channel(64);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
-            let sender = sender_of.clone();
+        for _ in 0..workers.max(1) {
+            let (sender, queue, run) = (sender.clone(), &queue, &run);
             scope.spawn(move || {
                 loop {
-                    let Some(seeds) = lock().pop_front() else { return };
-                    let job = Job { seeds, ..job.clone() };
-                    let left = launch.run(&job, |report| drop(sender.send(report)));
+                    let Some(seeds) = queue.lock().pop_front() else { return };
+                    let left = run(seeds, &mut |one| drop(sender.send(one)));
                     if !left.is_empty() {
-                        lock().push_front(left);
+                        queue.lock().push_front(left);
                     }
                 }
             });
         }
-        drop(sender_of);
-        for report in reports {
-            if !each(report) {
-                lock().clear();
+        drop(sender);
+        for one in told {
+            if !each(one) {
+                queue.lock().clear();
             }
         }
     });
 }
 
 /// How many workers suit this machine.
-pub(crate) fn all_cores() -> usize {
+pub fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
+/// When a sweep is over.
+#[derive(Debug, Clone, Copy)]
+pub enum Goal {
+    /// After so many seeds.
+    Seeds(usize),
+    /// After so long.
+    Time(Duration),
+}
+
 /// A line that shows how far a sweep is; on a terminal it stays in place.
-pub(crate) struct Progress {
+pub struct Progress {
     began: Instant,
     shown: Option<Instant>,
-    total: usize,
+    goal: Goal,
     what: String,
     done: usize,
     findings: usize,
 }
 
 impl Progress {
-    pub(crate) fn new(what: &str, total: usize) -> Self {
-        Self { began: Instant::now(), shown: None, total, what: what.to_owned(), done: 0, findings: 0 }
+    /// Of a sweep that begins now.
+    pub fn new(what: &str, goal: Goal) -> Self {
+        Self { began: Instant::now(), shown: None, goal, what: what.to_owned(), done: 0, findings: 0 }
     }
 
     /// One more seed is done.
-    pub(crate) fn add(&mut self, finding: bool) {
-        self.done += 1;
-        self.findings += usize::from(finding);
+    pub fn add(&mut self, finding: bool) {
+        self.show(self.done + 1, self.findings + usize::from(finding));
+    }
+
+    /// So many seeds are done, with so many findings.
+    pub fn show(&mut self, done: usize, findings: usize) {
+        (self.done, self.findings) = (done, findings);
         let terminal = std::io::stderr().is_terminal();
-        let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(15) };
+        let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
         if self.shown.is_none_or(|shown| shown.elapsed() >= pause) {
             self.shown = Some(Instant::now());
-            let left =
-                self.began.elapsed().as_secs_f64() / self.done as f64 * (self.total - self.done.min(self.total)) as f64;
-            let line = format!(
-                "{}: {}/{} seeds, {:.0} a minute, {} findings, {left:.0} s left",
-                self.what,
-                self.done,
-                self.total,
-                self.per_minute(),
-                self.findings
-            );
+            let line = self.line();
             // Past the test harness's capture: who sweeps wants to see it.
             let _ = if terminal {
                 write!(std::io::stderr(), "\r\x1b[K{line}")
@@ -101,8 +116,30 @@ impl Progress {
         }
     }
 
+    fn line(&self) -> String {
+        const WIDTH: usize = 30;
+        let Self { what, done, findings, .. } = self;
+        let gone = self.began.elapsed().as_secs_f64();
+        let rate = self.per_minute();
+        match self.goal {
+            Goal::Seeds(total) => {
+                let left = gone / (*done).max(1) as f64 * total.saturating_sub(*done) as f64;
+                format!("{what}: {done}/{total} seeds, {rate:.0} a minute, {findings} findings, {left:.0} s left")
+            }
+            Goal::Time(budget) => {
+                let budget = budget.as_secs_f64();
+                let (share, left) = ((gone / budget.max(1e-9)).min(1.0), (budget - gone).max(0.0));
+                let bar = "#".repeat((share * WIDTH as f64) as usize);
+                format!(
+                    "{what}: [{bar:<WIDTH$}] {done} seeds, {:.1} a second, {findings} findings, {left:.0} s left",
+                    rate / 60.0
+                )
+            }
+        }
+    }
+
     /// The line goes away.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         if self.shown.is_some() && std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
@@ -241,7 +278,7 @@ fn test(path: &str, wanted: &Wanted) -> ExitCode {
     let job = Job { seeds: wanted.seeds.clone(), ..Job::default() };
     // The harness runs tests side by side already; only a sweep that was asked for takes all cores.
     let workers = if wanted.asked { all_cores() } else { 1 };
-    let mut progress = wanted.asked.then(|| Progress::new(name, wanted.seeds.len()));
+    let mut progress = wanted.asked.then(|| Progress::new(name, Goal::Seeds(wanted.seeds.len())));
     let mut bad: Option<Report> = None;
     sweep(&launch, &job, workers, BATCH, |report| {
         if let Some(progress) = &mut progress {

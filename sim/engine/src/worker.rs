@@ -378,7 +378,7 @@ impl Launch {
 }
 
 /// The last part of what a worker wrote.
-fn tail(mut from: impl Read) -> String {
+pub fn tail(mut from: impl Read) -> String {
     const MOST: usize = 4096;
     let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
     while let Ok(len @ 1..) = from.read(&mut buffer) {

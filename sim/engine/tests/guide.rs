@@ -94,15 +94,15 @@ fn reference() -> String {
     let (nasty, calm) = (Profile::nasty(), Profile::calm());
     let mut text = String::new();
     let parts = [
-        (None, "pub struct Profile {", "The whole world: `Profile`", "share"),
-        (Some("datagrams"), "pub struct Datagrams {", "Datagrams: `Profile::datagrams`", "share"),
-        (Some("lookups"), "pub struct Lookups {", "Host look-ups: `Profile::lookups`", "share"),
-        (Some("clocks"), "pub struct Clocks {", "Wall clocks: `Profile::clocks`", "most"),
-        (Some("disks"), "pub struct Disks {", "Disks: `Profile::disks`", "share"),
-        (Some("faults"), "pub struct Faults {", "What `Sim::chaos` causes: `Profile::faults`", "mean time between two"),
+        (None, "pub struct Profile {", "The whole world: `Profile`"),
+        (Some("datagrams"), "pub struct Datagrams {", "Datagrams: `Profile::datagrams`"),
+        (Some("lookups"), "pub struct Lookups {", "Host look-ups: `Profile::lookups`"),
+        (Some("clocks"), "pub struct Clocks {", "Wall clocks: `Profile::clocks`"),
+        (Some("disks"), "pub struct Disks {", "Disks: `Profile::disks`"),
+        (Some("faults"), "pub struct Faults {", "What `Sim::chaos` causes: `Profile::faults`"),
     ];
     let structs = ["datagrams", "lookups", "clocks", "disks", "faults"];
-    for (part, head, title, _) in parts {
+    for (part, head, title) in parts {
         let _ = write!(text, "\n### {title}\n\n| field | what | `nasty` | `calm` |\n| --- | --- | --- | --- |\n");
         for (name, doc) in items(body(physics, head), field) {
             let of = |profile| {

@@ -1,14 +1,14 @@
 //! The faults of a plan as they strike: whom, within which budget, and what came of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use simurgh_runtime as runtime;
+use simurgh_runtime::{self as runtime, sync::Mutex};
 use simurgh_sim::{Effect, Effects, Node};
 
 use crate::fault::{FaultKind, Strike, Takes};
 use crate::plan::{FaultPlan, Plan, Target, Trigger};
-use crate::record::{Recorder, lock};
+use crate::record::Recorder;
 use crate::registry::Registry;
 use crate::report::FaultReport;
 use crate::select::{self, Selecting, quorum};
@@ -68,7 +68,7 @@ impl Chaos {
 
     /// Those strikes that are not over are over now.
     pub(crate) fn close_all(&self) {
-        let open: Vec<usize> = lock(&self.state).open.keys().copied().collect();
+        let open: Vec<usize> = self.state.lock().open.keys().copied().collect();
         for index in open {
             self.close(index);
         }
@@ -77,11 +77,11 @@ impl Chaos {
     fn refuse(&self, fault: &FaultPlan, why: String) {
         let at_ns = self.world.sim.elapsed().as_nanos() as u64;
         let report = FaultReport { outcome: "refused".into(), why, at_ns, until_ns: Some(at_ns), ..report_of(fault) };
-        lock(&self.recorder).faults.push(report);
+        self.recorder.lock().faults.push(report);
     }
 
     fn prepare(&self, fault: &FaultPlan, kind: &FaultKind) -> Result<(usize, Strike), String> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if self.plan.budget.per_run.is_some_and(|most| state.struck >= most) {
             return Err(format!("the budget of {} faults in a run is spent", state.struck));
         }
@@ -118,7 +118,7 @@ impl Chaos {
             ..report_of(fault)
         };
         let index = {
-            let mut recorder = lock(&self.recorder);
+            let mut recorder = self.recorder.lock();
             recorder.faults.push(report);
             recorder.faults.len() - 1
         };
@@ -149,7 +149,7 @@ impl Chaos {
     }
 
     fn close(&self, index: usize) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let Some(open) = state.open.remove(&index) else { return };
         state.cuts.remove(&index);
         if open.kind.takes == Takes::Nodes {
@@ -163,14 +163,14 @@ impl Chaos {
             }
         }
         let after = self.world.sim.effects();
-        let counted = lock(&open.counted).clone();
+        let counted = open.counted.lock().clone();
         let delta = |effects: &[Effect]| effects.iter().map(|effect| after.of(*effect) - open.before.of(*effect)).sum();
         let measured = open.kind.measures.iter().map(|(name, effects)| {
             let count: u64 = if effects.is_empty() { counted.get(name).copied().unwrap_or(0) } else { delta(effects) };
             ((*name).to_owned(), count)
         });
         let effects: BTreeMap<String, u64> = measured.collect();
-        let mut recorder = lock(&self.recorder);
+        let mut recorder = self.recorder.lock();
         let report = &mut recorder.faults[index];
         if report.outcome.is_empty() {
             let had_effect = effects.values().any(|count| *count > 0);

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::file::{Node, Scenario, json_schema};
 use crate::registry::Registry;
-use crate::report::Report;
+use crate::report::{Report, replay_command};
 use crate::run::Look;
 use crate::set::{KEEP, Options, run_set};
 use crate::worker::{self, Job};
@@ -60,23 +60,23 @@ const COMMANDS: [Command; 7] = [
     },
     Command {
         name: "sweep",
-        words: "[FILE|FOLDER...] [--minutes M] [--jobs N] [--from S] [--night N] [--tier T] [--canary FILE] [--bank DIR] [--journal FILE] [--json FILE]",
+        words: "[FILE|FOLDER...] [--minutes M] [--jobs N] [--from S] [--night N] [--tier T] [--canary FILE] [--journal FILE] [--json FILE]",
         about: "Runs seeds of all scenario files there (default: scenarios) in worker processes, as many at once as there are\n\
                 cores or --jobs, for --minutes (default: 5); a finding does not end it. Scenarios get virtual time by weight.\n\
                 Seeds go on after those of earlier sweeps, or begin at --from, or are those of a --night: N times 10^9 on.\n\
                 --tier pr, nightly (default: pr too) or rare (all). The canary, a file that expects a failure (default: the\n\
                 first one there, or in scenarios/negative), must fail, or the sweep is red. Each finding is written to the\n\
                 journal (default: sweep/journal.jsonl in the target folder) as it happens; what a killed sweep found is\n\
-                listed by the next, and run first. A finding is new, known (in --bank, default: seeds, or found earlier),\n\
-                rare (known, below one seed in 1,000), or resolved (its seed passes now). --json writes all of it.\n\
+                listed by the next, and run first. A finding is new, known (found by an earlier sweep), rare (known, below\n\
+                one seed in 1,000), or resolved (its seed passes now). --json writes all of it.\n\
                 It exits with the code of the worst class:",
         example: "sim sweep scenarios --minutes 5 --json sweep.json",
     },
     Command {
         name: "report",
         words: "FILE [--html FILE] [--scenario FILE]",
-        about: "Shows the report of a run, or the first finding of a set, that run --json wrote: as text, or with --html as\n\
-                one page that needs nothing else. --scenario is the file that its commands name, if it is not that of\n\
+        about: "Shows the report of a run, the first finding of a set, or a sweep, that --json wrote: as text, or with --html\n\
+                as one page that needs nothing else. --scenario is the file that its commands name, if it is not that of\n\
                 the report.",
         example: "sim report found.json --html found.html",
     },
@@ -338,11 +338,7 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let seeds: Vec<u64> = if let Some(seed) = words.number("seed")?.or_else(|| own_seed(&scenario)) {
         vec![seed]
     } else {
-        let own = scenario
-            .root
-            .find("seeds.count.pr")
-            .and_then(|node| crate::file::span_of(node, crate::value::Unit::Count).ok());
-        let count = words.number("seeds")?.unwrap_or_else(|| own.map_or(20, |span| span.low as u64));
+        let count = words.number("seeds")?.unwrap_or_else(|| scenario.seeds());
         (from..from + count).collect()
     };
     let set = run_set(&scenario, &seeds, Options { first: words.has("first"), progress: seeds.len() > 1 });
@@ -353,7 +349,7 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     }
     if let Some((report, _)) = set.findings.first() {
         let planted = words.values.get("planted").map(|bug| format!(" --planted {bug}")).unwrap_or_default();
-        println!("replay it: cargo sim run {} --seed {}{planted}", scenario.path.display(), report.seed);
+        println!("replay it: {}{planted}", replay_command(&scenario.path.display().to_string(), report.seed));
     }
     Ok(ExitCode::from(set.exit_code()))
 }
@@ -409,8 +405,6 @@ fn swept(registry: &Registry, words: &Words) -> Result<Vec<Scenario>, String> {
         Some("rare") => &["pr", "nightly", "rare"],
         Some(other) => return Err(format!("--tier: there is no tier {other}; there are pr, nightly, rare")),
     };
-    let outcome =
-        |scenario: &Scenario| scenario.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass").to_owned();
     let mut files = Vec::new();
     for name in words.name.iter().chain(&words.more) {
         let path = PathBuf::from(name);
@@ -435,10 +429,10 @@ fn swept(registry: &Registry, words: &Words) -> Result<Vec<Scenario>, String> {
     if let Some(canary) = words.values.get("canary") {
         scenarios.retain(|scenario| scenario.path != Path::new(canary));
         scenarios.insert(0, read(Path::new(canary), registry)?);
-        if outcome(&scenarios[0]) == "pass" {
+        if scenarios[0].outcome() == "pass" {
             return Err(format!("--canary: {canary} does not expect a failure"));
         }
-    } else if let Some(at) = scenarios.iter().position(|scenario| outcome(scenario) != "pass") {
+    } else if let Some(at) = scenarios.iter().position(|scenario| scenario.outcome() != "pass") {
         scenarios[..=at].rotate_right(1);
     } else {
         let mut negative = Vec::new();
@@ -463,14 +457,12 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     if night.is_some() && words.has("from") {
         return Err("--night says where seeds begin; so does --from: one of them is enough".into());
     }
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let path_of = |flag: &str, default: PathBuf| words.values.get(flag).map_or(default, PathBuf::from);
     let options = crate::sweep::Options {
         budget: std::time::Duration::from_secs_f64(minutes * 60.0),
-        jobs: words.number("jobs")?.map_or(cores, |jobs| jobs.clamp(1, 1024) as usize),
+        jobs: words.number("jobs")?.map_or_else(simurgh_sim::shared::all_cores, |jobs| jobs.clamp(1, 1024) as usize),
         from: words.number("from")?.or(night),
-        bank: path_of("bank", PathBuf::from("seeds")),
         journal: path_of("journal", target.join("sweep/journal.jsonl")),
     };
     let report = crate::sweep::sweep(swept(registry, words)?, &options)?;
@@ -485,18 +477,26 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
 fn report(words: &Words) -> Result<ExitCode, String> {
     let path = words.file()?;
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let show = |text: &dyn Fn() -> String, html: &dyn Fn() -> String| match words.values.get("html") {
+        None => {
+            print!("{}", text());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(path) => {
+            std::fs::write(path, html()).map_err(|error| format!("{path}: {error}")).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    if let Ok(sweep) = crate::SweepReport::from_json(&text) {
+        return show(&|| sweep.text(), &|| sweep.to_html());
+    }
     let report = one_report(&text)?;
     let file = words.values.get("scenario").unwrap_or(&report.file);
     let about = crate::About {
-        replay: format!("cargo sim run {file} --seed {}", report.seed),
+        replay: replay_command(file, report.seed),
         step: format!("cargo sim replay {file} --seed {} --until {} --log", report.seed, report.verdict.event),
         ..crate::About::default()
     };
-    match words.values.get("html") {
-        None => print!("{}", report.to_text(&about)),
-        Some(path) => std::fs::write(path, report.to_html(&about)).map_err(|error| format!("{path}: {error}"))?,
-    }
-    Ok(ExitCode::SUCCESS)
+    show(&|| report.to_text(&about), &|| report.to_html(&about))
 }
 
 /// The report in a file: of a run, or the first finding of a set.

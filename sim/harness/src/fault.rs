@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use simurgh_runtime as runtime;
+use simurgh_runtime::{self as runtime, sync::Mutex};
 use simurgh_sim::{DiskFaults, DiskLatency, Effect, Kill, Node, Sim};
 
 use crate::subject::World;
@@ -87,7 +87,7 @@ impl FaultKind {
 impl Strike {
     /// Counts an effect that the kind has declared as a measure.
     pub fn count(&self, measure: &'static str, more: u64) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner).entry(measure).or_default() += more;
+        *self.counted.lock().entry(measure).or_default() += more;
     }
 
     fn sim(&self) -> Sim {

@@ -33,7 +33,7 @@ pub use file::{Problems, Scenario, json_schema};
 pub use judge::{CLASSES, exit_code};
 pub use property::Property;
 pub use registry::{Params, Registry};
-pub use render::{About, Finding, ProbeRow, Size, Standing, Sweep, SweepScenario};
+pub use render::{About, Size, Standing};
 pub use report::{
     Differs, Evidence, FaultReport, InvariantReport, Judgement, Life, LogLine, Message, NodeReport, Phase, ProbeReport,
     Report,

@@ -1,7 +1,8 @@
 //! What a run tells while it runs, besides its trace.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use simurgh_runtime::sync::Mutex;
 use simurgh_sim::{Invariant, Seen};
 
 use crate::plan::InvariantPlan;
@@ -22,11 +23,6 @@ pub(crate) struct Recorder {
     pub(crate) lively: u64,
 }
 
-/// Locks; a panic elsewhere changes nothing about what is in it.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// An invariant, asked when its scenario says, and counted.
 pub(crate) struct Watched {
     inner: Box<dyn Invariant>,
@@ -40,7 +36,7 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(inner: Box<dyn Invariant>, plan: &InvariantPlan, recorder: &Arc<Mutex<Recorder>>) -> Self {
         let place = {
-            let mut recorder = lock(recorder);
+            let mut recorder = recorder.lock();
             recorder.invariants.push(InvariantReport {
                 name: plan.name.clone(),
                 check: plan.check.clone(),
@@ -56,7 +52,7 @@ impl Watched {
     /// Asks, counts, and keeps what a violation shows.
     fn ask(&mut self, question: impl FnOnce(&mut dyn Invariant) -> Result<(), String>) -> Result<(), String> {
         let answer = question(self.inner.as_mut());
-        let mut recorder = lock(&self.recorder);
+        let mut recorder = self.recorder.lock();
         recorder.invariants[self.place].evaluated += 1;
         if answer.is_err() {
             recorder.invariants[self.place].verdict = "violated".into();
@@ -76,7 +72,7 @@ impl Invariant for Watched {
     }
 
     fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
-        lock(&self.recorder).invariants[self.place].events += 1;
+        self.recorder.lock().invariants[self.place].events += 1;
         self.ask(|inner| inner.event(seen))?;
         self.holds_if("event")
     }
@@ -119,7 +115,7 @@ impl Invariant for Watched {
         self.ask(|inner| inner.end())?;
         self.holds_if("end")?;
         if let Some(why) = self.inner.inconclusive() {
-            let mut recorder = lock(&self.recorder);
+            let mut recorder = self.recorder.lock();
             recorder.invariants[self.place].verdict = "inconclusive".into();
             recorder.inconclusive = Some(format!("{}: {why}", self.inner.name()));
         }
@@ -147,13 +143,13 @@ impl Invariant for Lives {
     }
 
     fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
-        lock(&self.recorder).lively += u64::from(!seen.event.name.ends_with(".heartbeat"));
+        self.recorder.lock().lively += u64::from(!seen.event.name.ends_with(".heartbeat"));
         Ok(())
     }
 
     fn node_started(&mut self, node: &str) {
         let from_ns = simurgh_sim::elapsed().as_nanos() as u64;
-        let mut recorder = lock(&self.recorder);
+        let mut recorder = self.recorder.lock();
         if let Some(node) = recorder.nodes.iter_mut().find(|known| known.name == node) {
             node.lives.push(crate::report::Life { from_ns, until_ns: None });
         }
@@ -161,7 +157,7 @@ impl Invariant for Lives {
 
     fn node_ended(&mut self, node: &str) {
         let until_ns = simurgh_sim::elapsed().as_nanos() as u64;
-        let mut recorder = lock(&self.recorder);
+        let mut recorder = self.recorder.lock();
         let node = recorder.nodes.iter_mut().find(|known| known.name == node);
         if let Some(life) = node.and_then(|node| node.lives.last_mut()) {
             life.until_ns = Some(until_ns);

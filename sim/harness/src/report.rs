@@ -266,5 +266,10 @@ impl Report {
     }
 }
 
+/// The command that runs a seed of a file again.
+pub(crate) fn replay_command(file: &str, seed: u64) -> String {
+    format!("cargo sim run {file} --seed {seed}")
+}
+
 /// What every report begins with.
 pub(crate) const MAGIC: &str = "simurgh report";

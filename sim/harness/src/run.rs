@@ -7,15 +7,15 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use simurgh_runtime::{self as runtime, Scope};
+use simurgh_runtime::{self as runtime, Scope, sync::Mutex};
 use simurgh_sim::{Body, Decision, Effect, Exit, Node, Profile, RunConfig, Sim, Verdict, run_watched};
 
 use crate::chaos::{Chaos, State};
 use crate::plan::{Live, Plan};
-use crate::record::{Lives, Recorder, TICK_NS, Watched, lock};
+use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
 use crate::report::{self, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report};
 use crate::select::quorum;
@@ -51,7 +51,7 @@ pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look) -> (Re
         Ok(ran) => (ran, false),
         Err(ran) => (*ran, true),
     };
-    (report_of(plan, registry, &ran, &mut lock(&recorder)), is_stuck)
+    (report_of(plan, registry, &ran, &mut recorder.lock()), is_stuck)
 }
 
 async fn body(
@@ -105,7 +105,7 @@ impl Stage {
                 of_role.push(node);
             }
         }
-        lock(&recorder).nodes = places
+        recorder.lock().nodes = places
             .iter()
             .map(|place| NodeReport {
                 name: place.name.clone(),
@@ -184,7 +184,7 @@ impl Stage {
     /// The last phase ends and this one begins.
     fn phase(&self, name: &str) {
         let now = self.sim.elapsed().as_nanos() as u64;
-        let mut recorder = lock(&self.recorder);
+        let mut recorder = self.recorder.lock();
         if let Some(last) = recorder.phases.last_mut() {
             last.until_ns = now;
         }
@@ -210,7 +210,7 @@ impl Stage {
                 loop {
                     let how = node.ended().await;
                     runtime::sleep(RESTART).await;
-                    let is_held = lock(&chaos.state).away.contains_key(&name);
+                    let is_held = chaos.state.lock().away.contains_key(&name);
                     if how != Exit::Killed && !is_held && !node.is_running() {
                         node.restart();
                     }
@@ -250,9 +250,9 @@ impl Stage {
         if quiet {
             let quarter = Duration::from_nanos(self.plan.calm_ns / 4);
             self.until(end.saturating_sub(quarter).as_nanos() as u64).await;
-            let before = lock(&self.recorder).lively;
+            let before = self.recorder.lock().lively;
             self.until(end.as_nanos() as u64).await;
-            let lively = lock(&self.recorder).lively - before;
+            let lively = self.recorder.lock().lively - before;
             if lively > 0 {
                 return self.not_live(format!("the world does not come to rest: {lively} events that are no heartbeats in the last {quarter:?} of calm"));
             }
@@ -262,10 +262,10 @@ impl Stage {
     }
 
     fn not_live(&self, message: String) -> Result<(), String> {
-        let unreliable = lock(&self.chaos.state).unreliable.len();
+        let unreliable = self.chaos.state.lock().unreliable.len();
         let servers = self.chaos.servers.len();
         let is_impossible = servers > 0 && servers - unreliable.min(servers) < quorum(servers);
-        lock(&self.recorder).class = Some(if is_impossible { "stuck-impossible" } else { "liveness" });
+        self.recorder.lock().class = Some(if is_impossible { "stuck-impossible" } else { "liveness" });
         if is_impossible {
             return Err(format!(
                 "{message}; {unreliable} of {servers} nodes lost their disks or were lied to by them, so that no quorum can know what was"

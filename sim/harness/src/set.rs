@@ -1,21 +1,22 @@
 //! A set of seeds of one scenario: what they came to together.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use simurgh_sim::shared::{Goal, Progress, all_cores, in_batches};
 
 use crate::file::{Node, Scenario};
 use crate::judge::exit_code;
 use crate::plan::{effects_wanted, texts};
 use crate::report::{Judgement, Report};
 use crate::run::Look;
-use crate::value::Unit;
-use crate::worker::{Job, launch, sweep};
+use crate::worker::{Job, launch};
 
 /// Events and messages kept of a failing run.
 pub(crate) const KEEP: usize = 3000;
+/// Seeds that a worker takes at once.
+const BATCH: usize = 10;
 /// Below so many seeds, nothing is said about what a set must have reached.
 const FEW: usize = 20;
 
@@ -88,6 +89,14 @@ impl SetReport {
         self.inconclusive += u64::from(report.verdict.class == "inconclusive");
     }
 
+    /// Counts a run that was looked at twice.
+    pub(crate) fn count_look(&mut self, report: &Report, twice: bool) {
+        if twice {
+            self.rechecked.0 += 1;
+            self.rechecked.1 += u64::from(report.verdict.class != "nondeterminism");
+        }
+    }
+
     pub(crate) fn find(&mut self, report: Report) {
         let known = self.findings.iter_mut().find(|(known, _)| known.verdict.fingerprint == report.verdict.fingerprint);
         match known {
@@ -98,8 +107,7 @@ impl SetReport {
 
     /// Judges the set by what its scenario expects.
     pub(crate) fn judge(&mut self, scenario: &Scenario, is_set: bool) {
-        let outcome = scenario.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass");
-        let wanted = outcome.strip_prefix("fail:");
+        let wanted = scenario.outcome().strip_prefix("fail:");
         let is_wanted =
             |verdict: &Judgement| wanted.is_some_and(|wanted| verdict.invariant == wanted || verdict.class == wanted);
         let bad = self.findings.iter().filter(|(report, _)| !is_wanted(&report.verdict));
@@ -237,12 +245,7 @@ pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options) -> S
         file: scenario.path.display().to_string(),
         ..SetReport::default()
     };
-    let recheck = scenario
-        .root
-        .find("seeds.recheck")
-        .and_then(|node| crate::file::span_of(node, Unit::Share).ok())
-        .map_or(0.05, |span| span.low);
-    let every = if recheck > 0.0 { (1.0 / recheck).round().max(1.0) as u64 } else { u64::MAX };
+    let every = scenario.recheck_every();
     let job = Job::new(scenario, seeds.to_vec());
     let plateau = scenario
         .root
@@ -250,28 +253,31 @@ pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options) -> S
         .and_then(Node::as_text)
         .and_then(|stop| stop.strip_prefix("plateau:")?.parse::<u64>().ok());
     let (mut reached, mut since_new) = (0, 0u64);
-    let mut progress =
-        Progress { began, shown: None, what: scenario.name().to_owned(), total: seeds.len(), is_on: options.progress };
-    sweep(&job, std::thread::available_parallelism().map_or(1, std::num::NonZero::get), 10, |report| {
-        let report = if !report.passed() || report.seed.is_multiple_of(every) {
-            set.rechecked.0 += 1;
-            let again = look_again(&job, report);
-            set.rechecked.1 += u64::from(again.verdict.class != "nondeterminism");
-            again
-        } else {
-            report
-        };
+    let mut progress = options.progress.then(|| Progress::new(scenario.name(), Goal::Seeds(seeds.len())));
+    // In the thread of its worker: a second look takes as long as the first.
+    let run = |seeds: Vec<u64>, tell: &mut dyn FnMut((Report, bool))| {
+        launch(&Job { seeds, ..job.clone() }, |report| {
+            let twice = !report.passed() || report.seed.is_multiple_of(every);
+            tell((if twice { look_again(&job, report) } else { report }, twice));
+        })
+    };
+    in_batches(seeds, all_cores(), BATCH, run, |(report, twice)| {
+        set.count_look(&report, twice);
         set.add(&report);
         if !report.passed() {
             set.find(report);
         }
-        progress.show(set.seeds as usize, set.findings.len());
+        if let Some(progress) = &mut progress {
+            progress.show(set.seeds as usize, set.findings.len());
+        }
         let now = set.probes.values().filter(|seeds| **seeds > 0).count();
         since_new = if now > reached { 0 } else { since_new + 1 };
         reached = now;
         (!options.first || set.findings.is_empty()) && plateau.is_none_or(|most| since_new < most)
     });
-    progress.clear();
+    if let Some(progress) = progress {
+        progress.finish();
+    }
     set.findings.sort_by_key(|(report, _)| report.seed);
     set.wall_s = began.elapsed().as_secs_f64();
     set.judge(scenario, seeds.len() > 1);
@@ -294,43 +300,4 @@ pub(crate) fn look_again(job: &Job, first: Report) -> Report {
         second.verdict = Judgement::new("nondeterminism", "", &why, &[]);
     }
     second
-}
-
-/// A line that shows how far a set is; on a terminal it stays in place.
-struct Progress {
-    began: Instant,
-    shown: Option<Instant>,
-    what: String,
-    total: usize,
-    is_on: bool,
-}
-
-impl Progress {
-    fn show(&mut self, done: usize, findings: usize) {
-        let is_terminal = std::io::stderr().is_terminal();
-        let pause = if is_terminal { Duration::from_millis(200) } else { Duration::from_secs(15) };
-        if !self.is_on || self.shown.is_some_and(|shown| shown.elapsed() < pause) {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let seconds = self.began.elapsed().as_secs_f64();
-        let left = seconds / done.max(1) as f64 * (self.total - done.min(self.total)) as f64;
-        let line = format!(
-            "{}: {done}/{} seeds, {:.1} a second, {findings} findings, {left:.0} s left",
-            self.what,
-            self.total,
-            done as f64 / seconds.max(1e-9)
-        );
-        let _ = if is_terminal {
-            write!(std::io::stderr(), "\r\x1b[K{line}")
-        } else {
-            writeln!(std::io::stderr(), "{line}")
-        };
-    }
-
-    fn clear(&self) {
-        if self.is_on && self.shown.is_some() && std::io::stderr().is_terminal() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

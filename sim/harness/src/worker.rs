@@ -6,15 +6,14 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use simurgh_sim::shared::tail;
 
 use crate::file::Scenario;
 use crate::plan::Plan;
-use crate::record::lock;
 use crate::registry::Registry;
 use crate::report::{Judgement, Report};
 use crate::run::{Look, run};
@@ -163,46 +162,6 @@ fn report_of_death(job: &Job, seed: u64, class: &str, why: &str) -> Report {
 fn name_of(text: &str) -> String {
     let line = text.lines().find_map(|line| line.strip_prefix("name = "));
     line.unwrap_or_default().trim_matches('"').to_owned()
-}
-
-/// The last part of what a worker wrote.
-fn tail(mut from: impl Read) -> String {
-    const MOST: usize = 4096;
-    let (mut kept, mut buffer) = (Vec::new(), [0; 4096]);
-    while let Ok(len @ 1..) = from.read(&mut buffer) {
-        kept.extend_from_slice(&buffer[..len]);
-        let surplus = kept.len().saturating_sub(MOST);
-        kept.drain(..surplus);
-    }
-    String::from_utf8_lossy(&kept).into_owned()
-}
-
-/// Runs seeds in worker processes, as many at once as there are cores, and hands out reports as they come. Stops early
-/// when `each` says so.
-pub(crate) fn sweep(job: &Job, workers: usize, batch: usize, mut each: impl FnMut(Report) -> bool) {
-    let queue: Mutex<std::collections::VecDeque<Vec<u64>>> =
-        Mutex::new(job.seeds.chunks(batch.max(1)).map(<[u64]>::to_vec).collect());
-    let (sender, reports) = mpsc::sync_channel(64);
-    std::thread::scope(|scope| {
-        for _ in 0..workers.max(1) {
-            let (sender, queue) = (sender.clone(), &queue);
-            scope.spawn(move || {
-                loop {
-                    let Some(seeds) = lock(queue).pop_front() else { return };
-                    let left = launch(&Job { seeds, ..job.clone() }, |report| drop(sender.send(report)));
-                    if !left.is_empty() {
-                        lock(queue).push_front(left);
-                    }
-                }
-            });
-        }
-        drop(sender);
-        for report in reports {
-            if !each(report) {
-                lock(&queue).clear();
-            }
-        }
-    });
 }
 
 impl Job {

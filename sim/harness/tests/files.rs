@@ -120,6 +120,7 @@ fn what_is_wrong_is_said() {
         ("kind = \"partition\"\n", ""),
         ("target = \"majority\"", "target = \"majorty\""),
         ("target = \"majority\"", "target = \"role:nods\""),
+        ("target = \"majority\"", "target = \"role:client\""),
         ("target = \"majority\"", "target = \"zone:north\""),
         ("every = \"10s..30s\"", "every = \"10s..30s\"\nat = \"5s\""),
         ("every = \"10s..30s\"\n", ""),

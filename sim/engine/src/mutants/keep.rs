@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+
+use simurgh_runtime::sync::Mutex;
 
 use super::{Found, Search};
 use crate::trace::digest;
@@ -35,12 +36,12 @@ impl Keep {
     }
 
     pub(super) fn known(&self, search: &Search) -> Option<Found> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key(search)).cloned()
+        self.known.lock().get(&key(search)).cloned()
     }
 
     /// Keeps what came of a search. A line that cannot be written costs the next run a search, and nothing else.
     pub(super) fn add(&self, search: &Search, found: &Found) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock();
         let line = format!("{}\t{}\t{}\n", key(search), found.seeds, found.by.as_deref().unwrap_or("-"));
         let file = std::fs::OpenOptions::new().append(true).open(&self.path);
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));

@@ -274,7 +274,7 @@ impl Checks<'_> {
             self.of_one_node(root, topology, &client_roles);
         }
         for fault in root.get("fault").map_or(&[][..], Node::items) {
-            self.fault(fault, &roles);
+            self.fault(fault, &roles, &client_roles);
         }
         for invariant in root.get("invariant").map_or(&[][..], Node::items) {
             match invariant.get("name") {
@@ -315,7 +315,7 @@ impl Checks<'_> {
         }
     }
 
-    fn fault(&mut self, fault: &Node, roles: &[&str]) {
+    fn fault(&mut self, fault: &Node, roles: &[&str], clients: &[&str]) {
         match fault.get("kind") {
             Some(kind) => self.known(kind, "kind of fault", self.registry.faults.keys().copied().collect()),
             None => self.wrong(fault, "kind = \"...\" is missing in [[fault]]"),
@@ -347,7 +347,12 @@ impl Checks<'_> {
         let Some(selector) = target.as_text() else { return };
         let prefixes = PREFIXED.map(|(prefix, _)| prefix);
         if let Some(role) = selector.strip_prefix("role:") {
-            if !roles.contains(&role) {
+            if clients.contains(&role) {
+                self.wrong(
+                    target,
+                    format!("the nodes of {role} are clients, and selectors find none of them: name them, as in [\"{role}1\"]"),
+                );
+            } else if !roles.contains(&role) {
                 self.wrong(
                     target,
                     format!("no role in [topology] is called {role}; {}", instead(role, roles.iter().copied())),

@@ -11,6 +11,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use crate::registry::Registry;
+use crate::value::Unit;
 
 pub(crate) use check::{Condition, Knob, knob_of, span_of};
 pub(crate) use differs::differs;
@@ -98,6 +99,31 @@ impl Scenario {
     /// Why it exists.
     pub fn why(&self) -> &str {
         self.root.get("why").and_then(Node::as_text).unwrap_or_default()
+    }
+
+    /// What its runs must come to: `pass`, or `fail:` and an invariant or a class.
+    pub(crate) fn outcome(&self) -> &str {
+        self.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass")
+    }
+
+    fn least(&self, path: &str, unit: Unit) -> Option<f64> {
+        self.root.find(path).and_then(|node| span_of(node, unit).ok()).map(|span| span.low)
+    }
+
+    /// Seeds of a set, if nobody says how many.
+    pub(crate) fn seeds(&self) -> u64 {
+        self.least("seeds.count.pr", Unit::Count).map_or(20, |count| count as u64)
+    }
+
+    /// Its share of a sweep, beside others.
+    pub(crate) fn weight(&self) -> f64 {
+        self.least("weight", Unit::Count).unwrap_or(1.0).max(1e-3)
+    }
+
+    /// Of the seeds that pass, one in so many is run twice.
+    pub(crate) fn recheck_every(&self) -> u64 {
+        let share = self.least("seeds.recheck", Unit::Share).unwrap_or(0.05);
+        if share > 0.0 { (1.0 / share).round().max(1.0) as u64 } else { u64::MAX }
     }
 
     /// The whole file, with what it extends, as one file.

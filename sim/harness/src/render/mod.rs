@@ -25,8 +25,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
 
-pub use sweep::{Finding, ProbeRow, Sweep, SweepScenario};
-
 /// What is known of a failure beside the run itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

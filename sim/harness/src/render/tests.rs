@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::report::{Evidence, FaultReport, Life, LogLine, Message, NodeReport, Phase};
+use crate::sweep::{SweepReport, SweptProbe, SweptScenario};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -118,28 +119,36 @@ fn a_run_that_passed_says_so_in_every_form() {
 }
 
 #[test]
-fn a_sweep_is_green_only_with_its_canary_and_says_which_probes_were_missed() {
-    let scenario = |name: &str, wall_ms| SweepScenario {
+fn the_page_of_a_sweep_has_the_slowest_first_and_says_which_probes_were_missed() {
+    let scenario = |name: &str, wall_ms| SweptScenario {
         name: name.into(),
         seeds: 50,
         wall_ms,
         virtual_ns: 9 * SECOND,
-        failed: 0,
+        class: "pass".into(),
+        ..SweptScenario::default()
     };
-    let row = |name: &str, count| ProbeRow { name: name.into(), counts: BTreeMap::from([("fast".into(), count)]) };
-    let mut sweep = Sweep {
+    let row = |name: &str, count| SweptProbe { name: name.into(), counts: BTreeMap::from([("fast".into(), count)]) };
+    let mut sweep = SweepReport {
+        class: "pass".into(),
         wall_ms: 2_000,
+        workers: 2,
         scenarios: vec![scenario("fast", 100), scenario("slow", 900)],
         probes: vec![row("a.hit", 3), row("a.missed", 0)],
         canary: Some(("negative/canary".into(), true)),
-        ..Sweep::default()
+        ..SweepReport::default()
     };
-    assert!(sweep.is_green());
-    assert_eq!(sweep.headline(), "100 seeds of 2 scenarios, 0 findings; 50.0 seeds/s, 9 virtual seconds a second");
-    assert!(sweep.to_text().contains("probes that no seed passed: a.missed"));
+    let headline =
+        "100 seeds of 2 scenarios in 2.0 s, 50.0 seeds/s, 9 virtual seconds a second, 0.50 of 2 workers busy";
+    assert_eq!(sweep.headline(), headline);
+    assert!(sweep.text().contains("MISS") && sweep.text().contains("canary: negative/canary failed, as it must"));
     let html = sweep.to_html();
     assert!(html.find("<td>slow").expect("it is there") < html.find("<td>fast").expect("it is there"));
-    assert!(html.contains("a.missed <span class=\"violated\">MISS</span>"));
+    assert!(html.contains("a.missed <span class=\"violated\">MISS</span>") && html.contains("GREEN"));
     sweep.canary = Some(("negative/canary".into(), false));
-    assert!(!sweep.is_green() && sweep.to_text().contains("PASSED: the sweep would not have seen a failure"));
+    (sweep.class, sweep.message) = ("harness".into(), "the canary <b> did not fail".into());
+    for told in [sweep.text(), sweep.to_html()] {
+        assert!(told.contains("RED") && told.contains("the sweep would not have seen a failure"), "{told}");
+    }
+    assert!(sweep.to_html().contains("the canary &lt;b&gt; did not fail"));
 }

@@ -7,19 +7,21 @@ mod outcome;
 mod queue;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, mpsc};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
+
+use simurgh_runtime::sync::Mutex;
+use simurgh_sim::shared::{Goal, Progress};
 
 use crate::file::Scenario;
 use crate::judge::{CLASSES, exit_code};
-use crate::record::lock;
-use crate::report::Report;
+use crate::render::Standing;
+use crate::report::{Report, replay_command};
 use crate::set::{SetReport, look_again};
 use crate::worker::{Job, launch};
-use journal::Found;
-use journal::{Journal, Line, Past};
+use journal::{Found, Journal, Line, Past};
 pub use outcome::{SweepFinding, SweepReport, SweptProbe, SweptScenario};
 use queue::Swept;
 
@@ -36,7 +38,6 @@ pub(crate) struct Options {
     pub(crate) jobs: usize,
     /// The first seed; None goes on after those that the journal tells of.
     pub(crate) from: Option<u64>,
-    pub(crate) bank: PathBuf,
     pub(crate) journal: PathBuf,
 }
 
@@ -54,6 +55,8 @@ enum Told {
     Ran(usize, Box<Report>, Duration, bool),
     /// A batch is done.
     Done(u64),
+    /// What is run cannot be written down any more.
+    Trouble(String),
 }
 
 /// Sweeps; `scenarios` has the canary first.
@@ -81,64 +84,64 @@ pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<Sweep
     let queue = Mutex::new(all);
     let looks: Mutex<BTreeMap<String, u32>> = Mutex::default();
     let journal = Mutex::new(journal);
-    let mut collected = Collected::new(&lock(&queue), &past, &options.bank);
-    let number = Mutex::new(0u64);
+    let mut collected = Collected::new(&queue.lock(), &past);
+    let (batches, is_stopped) = (AtomicU64::new(0), AtomicBool::new(false));
     let (sender, told) = mpsc::sync_channel(256);
     let mut trouble = None;
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.max(1) {
             let sender = sender.clone();
-            let (queue, looks, journal, number) = (&queue, &looks, &journal, &number);
+            let (queue, looks, journal, batches, is_stopped) = (&queue, &looks, &journal, &batches, &is_stopped);
             scope.spawn(move || {
                 loop {
                     let left = options.budget.saturating_sub(began.elapsed());
-                    if left.is_zero() {
+                    if left.is_zero() || is_stopped.load(Ordering::Relaxed) {
                         return;
                     }
                     let (at, job, every) = {
-                        let mut all = lock(queue);
+                        let mut all = queue.lock();
                         let Some((at, seeds)) = queue::take(&mut all, left) else { return };
                         (at, Job { seeds, ..all[at].job.clone() }, all[at].every)
                     };
-                    let batch = {
-                        let mut number = lock(number);
-                        *number += 1;
-                        *number
-                    };
+                    let batch = batches.fetch_add(1, Ordering::Relaxed) + 1;
                     let file = job.path.display().to_string();
-                    if lock(journal).write(&Line::Start { batch, file, seeds: job.seeds.clone() }).is_err() {
-                        return; // a sweep that cannot write what it does ends: its collector says why
+                    let line = Line::Start { batch, file, seeds: job.seeds.clone() };
+                    if let Err(why) = journal.lock().write(&line) {
+                        let _ = sender.send(Told::Trouble(why));
+                        return;
                     }
                     let started = Instant::now();
                     run_batch(at, &job, every, looks, &sender);
-                    lock(queue)[at].ran(job.seeds.len() as u64, started.elapsed());
+                    queue.lock()[at].ran(job.seeds.len() as u64, started.elapsed());
                     let _ = sender.send(Told::Done(batch));
                 }
             });
         }
         drop(sender);
-        let mut progress = Progress { began, shown: Instant::now(), budget: options.budget };
+        let mut progress = Progress::new("sweep", Goal::Time(options.budget));
         loop {
             match told.recv_timeout(Duration::from_millis(200)) {
                 Ok(told) => {
                     if let Err(why) = collected.hear(told, &queue, &journal) {
+                        // A sweep that cannot write what it does ends.
+                        is_stopped.store(true, Ordering::Relaxed);
                         trouble.get_or_insert(why);
                     }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
             }
-            progress.show(collected.seeds, collected.seen.len());
+            progress.show(collected.seeds as usize, collected.unexpected());
         }
-        Progress::clear();
+        progress.finish();
     });
     if let Some(why) = trouble {
         return Err(why);
     }
-    let all = queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut journal = journal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let all = queue.into_inner();
+    let mut journal = journal.into_inner();
     let mut report = collected.report(&all);
-    for finding in report.findings.iter().filter(|finding| finding.standing == "resolved") {
+    for finding in report.findings.iter().filter(|finding| finding.standing == Standing::Resolved) {
         journal.write(&Line::Resolved { fingerprint: finding.fingerprint.clone() })?;
     }
     report.commit = commit;
@@ -163,7 +166,7 @@ fn run_batch(at: usize, job: &Job, every: u64, looks: &Mutex<BTreeMap<String, u3
                 report.seed.is_multiple_of(every)
             } else {
                 let _ = sender.send(Told::Suspect(at, Box::new(report.clone())));
-                let mut looks = lock(looks);
+                let mut looks = looks.lock();
                 let count = looks.entry(report.verdict.fingerprint.clone()).or_default();
                 *count += 1;
                 *count <= LOOKS
@@ -190,13 +193,11 @@ struct Collected {
     written: BTreeSet<String>,
     passed: BTreeSet<(String, u64)>,
     past: BTreeMap<String, Found>,
-    bank: BTreeSet<String>,
     seeds: u64,
-    mismatched: u64,
 }
 
 impl Collected {
-    fn new(all: &[Swept], past: &Past, bank: &Path) -> Self {
+    fn new(all: &[Swept], past: &Past) -> Self {
         let set = |swept: &Swept| SetReport {
             scenario: swept.scenario.name().to_owned(),
             file: swept.scenario.path.display().to_string(),
@@ -208,8 +209,6 @@ impl Collected {
             must_fail: swept.must_fail,
             ..SweptScenario::default()
         };
-        let mut fingerprints = BTreeSet::new();
-        read_bank(bank, &mut fingerprints);
         Self {
             sets: all.iter().map(set).collect(),
             rows: all.iter().map(row).collect(),
@@ -217,15 +216,14 @@ impl Collected {
             written: BTreeSet::new(),
             passed: BTreeSet::new(),
             past: past.open.clone(),
-            bank: fingerprints,
             seeds: 0,
-            mismatched: 0,
         }
     }
 
     fn hear(&mut self, told: Told, queue: &Mutex<Vec<Swept>>, journal: &Mutex<Journal>) -> Result<(), String> {
         match told {
-            Told::Done(batch) => lock(journal).write(&Line::Done { batch }),
+            Told::Trouble(why) => Err(why),
+            Told::Done(batch) => journal.lock().write(&Line::Done { batch }),
             Told::Suspect(at, report) => self.write(at, &report, queue, journal),
             Told::Ran(at, report, took, twice) => {
                 self.seeds += 1;
@@ -237,13 +235,9 @@ impl Collected {
                 if took_ms >= row.slowest.1 {
                     row.slowest = (report.seed, took_ms);
                 }
-                if twice {
-                    set.rechecked.0 += 1;
-                    set.rechecked.1 += u64::from(report.verdict.class != "nondeterminism");
-                    self.mismatched += u64::from(report.verdict.class == "nondeterminism");
-                }
+                set.count_look(&report, twice);
                 {
-                    let mut all = lock(queue);
+                    let mut all = queue.lock();
                     all[at].done += 1;
                     all[at].virtual_s += report.elapsed_ns as f64 / 1e9;
                     all[at].is_over |= all[at].must_fail && !report.passed();
@@ -274,15 +268,20 @@ impl Collected {
         if !self.written.insert(report.verdict.fingerprint.clone()) {
             return Ok(());
         }
-        lock(journal).write(&Line::Found(Found {
+        journal.lock().write(&Line::Found(Found {
             fingerprint: report.verdict.fingerprint.clone(),
             class: report.verdict.class.clone(),
             invariant: report.verdict.invariant.clone(),
             message: report.verdict.message.lines().next().unwrap_or_default().to_owned(),
             file: self.rows[at].file.clone(),
             seed: report.seed,
-            expected: lock(queue)[at].must_fail,
+            expected: queue.lock()[at].must_fail,
         }))
+    }
+
+    /// Defects that nobody planted.
+    fn unexpected(&self) -> usize {
+        self.seen.values().filter(|(at, _)| !self.rows[*at].must_fail).count()
     }
 
     fn find(&mut self, at: usize, report: Report) {
@@ -296,7 +295,7 @@ impl Collected {
                 message: verdict.message.lines().next().unwrap_or_default().to_owned(),
                 scenario: row.name.clone(),
                 seed: report.seed,
-                replay: format!("cargo sim run {} --seed {}", row.file, report.seed),
+                replay: replay_command(&row.file, report.seed),
                 ..SweepFinding::default()
             };
             (at, finding)
@@ -331,16 +330,12 @@ impl Collected {
         let must_fail = |at: usize| all[at].must_fail;
         let mut findings: Vec<SweepFinding> = Vec::new();
         for (at, mut finding) in self.seen.into_values().filter(|(at, _)| !must_fail(*at)) {
-            let is_known = self.bank.contains(&finding.fingerprint) || self.past.contains_key(&finding.fingerprint);
             let is_rare = finding.count * 1000 < self.rows[at].seeds;
-            finding.standing = if !is_known {
-                "new"
-            } else if is_rare {
-                "rare"
-            } else {
-                "known"
-            }
-            .into();
+            finding.standing = match self.past.contains_key(&finding.fingerprint) {
+                false => Standing::New,
+                true if is_rare => Standing::Rare,
+                true => Standing::Known,
+            };
             findings.push(finding);
         }
         for (fingerprint, found) in self.past {
@@ -348,14 +343,14 @@ impl Collected {
             if was_run && !findings.iter().any(|finding| finding.fingerprint == fingerprint) {
                 findings.push(SweepFinding {
                     fingerprint,
-                    standing: "resolved".into(),
+                    standing: Standing::Resolved,
                     class: found.class,
                     invariant: found.invariant,
                     message: found.message,
                     scenario: found.file.clone(),
                     seed: found.seed,
                     count: 0,
-                    replay: format!("cargo sim run {} --seed {}", found.file, found.seed),
+                    replay: replay_command(&found.file, found.seed),
                 });
             }
         }
@@ -365,13 +360,13 @@ impl Collected {
             .map(|_| (self.rows[0].name.clone(), self.rows[0].failed > 0 && self.sets[0].class == "pass"));
         let (class, message) = judge(&self.sets, canary.as_ref());
         SweepReport {
-            magic: "simurgh sweep".into(),
+            magic: outcome::MAGIC.into(),
             schema: crate::report::SCHEMA,
             exit_code: exit_code(&class),
             class,
             message,
             rechecked: self.sets.iter().map(|set| set.rechecked.0).sum(),
-            mismatched: self.mismatched,
+            mismatched: self.sets.iter().map(|set| set.rechecked.0 - set.rechecked.1).sum(),
             scenarios: self.rows,
             findings,
             probes: probes.into_iter().map(|(name, counts)| SweptProbe { name, counts }).collect(),
@@ -414,28 +409,6 @@ fn tell_past(past: &Past) {
     }
 }
 
-/// The fingerprints of a bank's entries that are not mended.
-fn read_bank(folder: &Path, fingerprints: &mut BTreeSet<String>) {
-    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.is_dir() {
-            read_bank(&path, fingerprints);
-            continue;
-        }
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
-        // The fields of an entry itself stand before its first table.
-        let mut fields = BTreeMap::new();
-        for line in text.lines().take_while(|line| !line.starts_with('[')) {
-            if let Some((key, value)) = line.split_once('=') {
-                fields.insert(key.trim(), value.trim().trim_matches('"'));
-            }
-        }
-        let is_mended = fields.iter().any(|(key, value)| key.starts_with("fixed") && !value.is_empty());
-        if let Some(fingerprint) = fields.get("fingerprint").filter(|_| !is_mended) {
-            fingerprints.insert((*fingerprint).to_owned());
-        }
-    }
-}
-
 /// The commit of the folder that this runs in; empty if there is none.
 fn commit() -> String {
     let output = std::process::Command::new("git").args(["rev-parse", "HEAD"]).output();
@@ -443,41 +416,4 @@ fn commit() -> String {
         .ok()
         .filter(|output| output.status.success())
         .map_or_else(String::new, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// How far a sweep is: a bar on a terminal, a line every ten seconds elsewhere.
-struct Progress {
-    began: Instant,
-    shown: Instant,
-    budget: Duration,
-}
-
-impl Progress {
-    fn show(&mut self, seeds: u64, findings: usize) {
-        const WIDTH: usize = 30;
-        let is_terminal = std::io::stderr().is_terminal();
-        let pause = if is_terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
-        if self.shown.elapsed() < pause {
-            return;
-        }
-        self.shown = Instant::now();
-        let gone = self.began.elapsed().as_secs_f64();
-        let left = (self.budget.as_secs_f64() - gone).max(0.0);
-        let words = format!(
-            "{seeds} seeds, {:.1} seeds/s, {findings} failures apart, {left:.0} s left",
-            seeds as f64 / gone.max(1e-9)
-        );
-        let done = ((gone / self.budget.as_secs_f64().max(1e-9)).min(1.0) * WIDTH as f64) as usize;
-        let _ = if is_terminal {
-            write!(std::io::stderr(), "\r\x1b[K[{:<WIDTH$}] {words}", "#".repeat(done))
-        } else {
-            writeln!(std::io::stderr(), "{words}")
-        };
-    }
-
-    fn clear() {
-        if std::io::stderr().is_terminal() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::render::Standing;
+use crate::report::SCHEMA;
 use crate::set::SetReport;
 
 /// A sweep: many seeds of many scenarios.
@@ -75,8 +77,8 @@ pub struct SweptScenario {
 pub struct SweepFinding {
     /// Which defect it is.
     pub fingerprint: String,
-    /// `new`, `known`, `rare` or `resolved`.
-    pub standing: String,
+    /// Whether an earlier sweep saw it.
+    pub standing: Standing,
     /// Its class.
     pub class: String,
     /// The invariant, if one did not hold.
@@ -103,7 +105,23 @@ pub struct SweptProbe {
     pub counts: BTreeMap<String, u64>,
 }
 
+/// What a sweep's report begins with.
+pub(super) const MAGIC: &str = "simurgh sweep";
+
 impl SweepReport {
+    /// Reads the report of a sweep.
+    ///
+    /// # Errors
+    /// If it is none, or one of a form that this program does not know.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let report: Self = serde_json::from_str(text).map_err(|error| format!("this is no report: {error}"))?;
+        match (report.magic.as_str(), report.schema) {
+            (MAGIC, SCHEMA) => Ok(report),
+            (MAGIC, other) => Err(format!("the report is of form {other}, this program knows form {SCHEMA}")),
+            _ => Err(format!("this is no report of a sweep: it does not begin with the magic \"{MAGIC}\"")),
+        }
+    }
+
     /// Whether nothing was found, every scenario came to what it expects, and the canary was seen.
     pub fn is_green(&self) -> bool {
         self.class == "pass"
@@ -114,58 +132,79 @@ impl SweepReport {
         self.scenarios.iter().map(|scenario| scenario.seeds).sum()
     }
 
-    /// The whole sweep in words.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
+    /// In one line.
+    pub fn headline(&self) -> String {
         let wall = self.wall_ms.max(1) as f64 / 1e3;
         let virtual_s: f64 = self.scenarios.iter().map(|scenario| scenario.virtual_ns as f64 / 1e9).sum();
         let busy: f64 = self.scenarios.iter().map(|scenario| scenario.wall_ms as f64 / 1e3).sum();
+        format!(
+            "{} seeds of {} scenarios in {wall:.1} s, {:.1} seeds/s, {:.0} virtual seconds a second, {:.2} of {} workers busy",
+            self.seeds(),
+            self.scenarios.len(),
+            self.seeds() as f64 / wall,
+            virtual_s / wall,
+            busy / wall,
+            self.workers
+        )
+    }
+
+    /// Its scenarios, the slowest first.
+    pub(crate) fn slowest_first(&self) -> Vec<&SweptScenario> {
+        let mut rows: Vec<&SweptScenario> = self.scenarios.iter().collect();
+        rows.sort_by(|one, other| other.wall_per_seed().total_cmp(&one.wall_per_seed()));
+        rows
+    }
+
+    /// The canary in words.
+    pub(crate) fn canary_told(&self) -> String {
+        match &self.canary {
+            Some((name, true)) => format!("{name} failed, as it must"),
+            Some((name, false)) => format!("{name} was NOT caught: the sweep would not have seen a failure"),
+            None => "there was none".to_owned(),
+        }
+    }
+
+    /// The sample of seeds that were run twice, in words.
+    pub(crate) fn sample_told(&self) -> String {
+        let same = self.rechecked - self.mismatched;
+        format!("{same} of {} seeds that were run twice came out the same", self.rechecked)
+    }
+
+    /// The whole sweep in words.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
         let _ = writeln!(
             text,
             "{:<44} {:>8} {:>8} {:>9} {:>10} {:>7}  outcome",
             "scenario", "seeds", "seeds/s", "virt/wall", "slowest", "failed"
         );
-        let mut rows: Vec<&SweptScenario> = self.scenarios.iter().collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.wall_ms / row.seeds.max(1)));
-        for row in rows {
-            let seconds = row.wall_ms.max(1) as f64 / 1e3;
+        for row in self.slowest_first() {
             let _ = writeln!(
                 text,
-                "{:<44} {:>8} {:>8.1} {:>9.0} {:>7} ms {:>7}  {}{}",
+                "{:<44} {:>8} {:>8.1} {:>9.0} {:>7} ms {:>7}  {}",
                 row.name,
                 row.seeds,
-                row.seeds as f64 / seconds,
-                row.virtual_ns as f64 / 1e9 / seconds,
+                1e3 / row.wall_per_seed().max(1e-6),
+                row.speed(),
                 row.slowest.1,
                 row.failed,
-                row.class,
-                if row.must_fail { " (must fail)" } else { "" }
+                row.outcome()
             );
         }
         for probe in &self.probes {
-            for (scenario, seeds) in &probe.counts {
-                let hit = if *seeds == 0 { "MISS".to_owned() } else { format!("{seeds} seeds") };
-                let _ = writeln!(text, "probe {:<44} {scenario:<40} {hit:>12}", probe.name);
-            }
+            let passed = probe.counts.iter().filter(|(_, seeds)| **seeds > 0);
+            let passed: Vec<String> = passed.map(|(scenario, seeds)| format!("{scenario} in {seeds} seeds")).collect();
+            let told = if passed.is_empty() { "MISS: no seed of any scenario".to_owned() } else { passed.join(", ") };
+            let _ = writeln!(text, "probe {:<38} {told}", probe.name);
         }
-        let _ = writeln!(
-            text,
-            "determinism: {} of {} seeds that were run twice came out the same",
-            self.rechecked - self.mismatched,
-            self.rechecked
-        );
-        match &self.canary {
-            Some((name, true)) => drop(writeln!(text, "canary: {name} failed, as it must")),
-            Some((name, false)) => drop(writeln!(text, "canary: {name} was NOT caught")),
-            None => drop(writeln!(text, "canary: none")),
-        }
+        let _ = writeln!(text, "determinism: {}\ncanary: {}", self.sample_told(), self.canary_told());
         for finding in &self.findings {
             let seen =
                 if finding.count == 0 { "in an earlier sweep".into() } else { format!("{} seeds", finding.count) };
             let _ = writeln!(
                 text,
                 "{} {}: {} {} {}, {seen}\n  {}\n  {}",
-                finding.standing.to_uppercase(),
+                finding.standing.word(),
                 finding.fingerprint,
                 finding.class,
                 finding.invariant,
@@ -174,19 +213,26 @@ impl SweepReport {
                 finding.replay
             );
         }
-        let _ = writeln!(
-            text,
-            "{}{}: {} seeds of {} scenarios in {wall:.1} s, {:.1} seeds/s, {:.0} virtual seconds a second, {:.2} of {} \
-             workers busy",
-            if self.is_green() { "green" } else { "RED" },
-            if self.is_green() { String::new() } else { format!(" ({}) {}", self.class, self.message) },
-            self.seeds(),
-            self.scenarios.len(),
-            self.seeds() as f64 / wall,
-            virtual_s / wall,
-            busy / wall,
-            self.workers
-        );
+        let verdict =
+            if self.is_green() { "green".to_owned() } else { format!("RED ({}) {}", self.class, self.message) };
+        let _ = writeln!(text, "{verdict}: {}", self.headline());
         text
+    }
+}
+
+impl SweptScenario {
+    /// Real time of a seed, in milliseconds.
+    pub(crate) fn wall_per_seed(&self) -> f64 {
+        self.wall_ms as f64 / self.seeds.max(1) as f64
+    }
+
+    /// What it came to, in words.
+    pub(crate) fn outcome(&self) -> &str {
+        if self.must_fail && self.class == "pass" { "found, as it must be" } else { &self.class }
+    }
+
+    /// Virtual seconds in a second of real time.
+    pub(crate) fn speed(&self) -> f64 {
+        self.virtual_ns as f64 / 1e6 / self.wall_ms.max(1) as f64
     }
 }

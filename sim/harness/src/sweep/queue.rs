@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::file::{Node, Scenario, span_of};
-use crate::value::Unit;
+use crate::file::Scenario;
 use crate::worker::Job;
 
 /// How long a worker process should be busy with one batch.
@@ -37,14 +36,11 @@ pub(crate) struct Swept {
 
 impl Swept {
     pub(crate) fn new(scenario: Scenario, from: u64, end: u64) -> Self {
-        let number = |field: &str, unit| scenario.root.find(field).and_then(|node| span_of(node, unit).ok());
-        let outcome = scenario.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass");
-        let recheck = number("seeds.recheck", Unit::Share).map_or(0.05, |span| span.low);
         Self {
-            must_fail: outcome != "pass",
-            count: number("seeds.count.pr", Unit::Count).map_or(20, |span| span.low as u64),
-            every: if recheck > 0.0 { (1.0 / recheck).round().max(1.0) as u64 } else { u64::MAX },
-            weight: number("weight", Unit::Count).map_or(1.0, |span| span.low).max(1e-3),
+            must_fail: scenario.outcome() != "pass",
+            count: scenario.seeds(),
+            every: scenario.recheck_every(),
+            weight: scenario.weight(),
             job: Job::new(&scenario, Vec::new()),
             scenario,
             first: Vec::new(),
