@@ -28,8 +28,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         build()
     );
     println!(
-        "A batch of seeds is run to its end, so the seed shown need not be the lowest. Four of the worlds (timer, \n\
-         forgotten-sync, non-monotonic-read, livelock) were changed after it was seen how long their bugs took: the seeds \n\
+        "A batch of seeds is run to its end, so the seed shown need not be the lowest. Four of the worlds (timer,\n\
+         forgotten-sync, non-monotonic-read, livelock) were changed after it was seen how long their bugs took: the seeds\n\
          say that each is found, and not how hard that is.\n"
     );
     println!(
