@@ -188,9 +188,9 @@ fn run_batch(at: usize, job: &Job, every: u64, looks: &Mutex<BTreeMap<String, u3
 struct Collected {
     sets: Vec<SetReport>,
     rows: Vec<SweptScenario>,
-    /// Findings in the order in which they were seen: fingerprint, scenario.
-    seen: BTreeMap<String, (usize, SweepFinding)>,
-    written: BTreeSet<String>,
+    /// By whether the file expects it, so that a canary hides no finding, and by fingerprint: scenario and finding.
+    seen: BTreeMap<(bool, String), (usize, SweepFinding)>,
+    written: BTreeSet<(bool, String)>,
     passed: BTreeSet<(String, u64)>,
     past: BTreeMap<String, Found>,
     seeds: u64,
@@ -224,7 +224,7 @@ impl Collected {
         match told {
             Told::Trouble(why) => Err(why),
             Told::Done(batch) => journal.lock().write(&Line::Done { batch }),
-            Told::Suspect(at, report) => self.write(at, &report, queue, journal),
+            Told::Suspect(at, report) => self.write(at, &report, journal),
             Told::Ran(at, report, took, twice) => {
                 self.seeds += 1;
                 let (set, row) = (&mut self.sets[at], &mut self.rows[at]);
@@ -250,7 +250,7 @@ impl Collected {
                     return Ok(());
                 }
                 self.rows[at].failed += 1;
-                self.write(at, &report, queue, journal)?;
+                self.write(at, &report, journal)?;
                 self.find(at, *report);
                 Ok(())
             }
@@ -258,14 +258,9 @@ impl Collected {
     }
 
     /// Into the journal, the first time that this sweep sees it.
-    fn write(
-        &mut self,
-        at: usize,
-        report: &Report,
-        queue: &Mutex<Vec<Swept>>,
-        journal: &Mutex<Journal>,
-    ) -> Result<(), String> {
-        if !self.written.insert(report.verdict.fingerprint.clone()) {
+    fn write(&mut self, at: usize, report: &Report, journal: &Mutex<Journal>) -> Result<(), String> {
+        let expected = self.rows[at].must_fail;
+        if !self.written.insert((expected, report.verdict.fingerprint.clone())) {
             return Ok(());
         }
         journal.lock().write(&Line::Found(Found {
@@ -275,19 +270,19 @@ impl Collected {
             message: report.verdict.message.lines().next().unwrap_or_default().to_owned(),
             file: self.rows[at].file.clone(),
             seed: report.seed,
-            expected: queue.lock()[at].must_fail,
+            expected,
         }))
     }
 
     /// Defects that nobody planted.
     fn unexpected(&self) -> usize {
-        self.seen.values().filter(|(at, _)| !self.rows[*at].must_fail).count()
+        self.seen.keys().filter(|(expected, _)| !expected).count()
     }
 
     fn find(&mut self, at: usize, report: Report) {
         let verdict = &report.verdict;
         let row = &self.rows[at];
-        let finding = self.seen.entry(verdict.fingerprint.clone()).or_insert_with(|| {
+        let finding = self.seen.entry((row.must_fail, verdict.fingerprint.clone())).or_insert_with(|| {
             let finding = SweepFinding {
                 fingerprint: verdict.fingerprint.clone(),
                 class: verdict.class.clone(),
@@ -327,9 +322,9 @@ impl Collected {
                 probes.entry(probe.clone()).or_default().insert(row.name.clone(), *seeds);
             }
         }
-        let must_fail = |at: usize| all[at].must_fail;
         let mut findings: Vec<SweepFinding> = Vec::new();
-        for (at, mut finding) in self.seen.into_values().filter(|(at, _)| !must_fail(*at)) {
+        let unexpected = self.seen.into_iter().filter(|((expected, _), _)| !expected);
+        for (_, (at, mut finding)) in unexpected {
             let is_rare = finding.count * 1000 < self.rows[at].seeds;
             finding.standing = match self.past.contains_key(&finding.fingerprint) {
                 false => Standing::New,
@@ -416,4 +411,47 @@ fn commit() -> String {
         .ok()
         .filter(|output| output.status.success())
         .map_or_else(String::new, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::registry::Registry;
+    use crate::report::Judgement;
+
+    #[test]
+    fn a_canary_hides_no_finding_that_is_the_same_defect() {
+        let registry = Registry::new().property(crate::Property::new(
+            "p.holds",
+            "it holds",
+            || proptest::strategy::Just(()),
+            |()| Ok(()),
+        ));
+        let swept = |name: &str, outcome: &str| {
+            let text = format!(
+                "schema = 1\nname = \"a/{name}\"\nwhy = \"a test\"\nlevel = \"property\"\n\
+                 [[workload]]\nname = \"p.holds\"\n[expect]\noutcome = \"{outcome}\"\n"
+            );
+            let path = format!("{name}.toml");
+            let scenario = Scenario::parse(Path::new(&path), &text, &registry).unwrap_or_else(|why| panic!("{why}"));
+            Swept::new(scenario, 0, INTERVAL)
+        };
+        let all = vec![swept("canary", "fail:safety"), swept("check", "pass")];
+        let folder = std::env::temp_dir().join(format!("simurgh-canary-{}", std::process::id()));
+        let path = folder.join("journal.jsonl");
+        let journal = Mutex::new(Journal::open(&path).unwrap());
+        let mut collected = Collected::new(&all, &Past::default());
+        let queue = Mutex::new(all);
+        for at in [0, 1] {
+            let verdict = Judgement::new("safety", "", "twice the same", &[]);
+            let report = Box::new(Report { verdict, ..Report::default() });
+            collected.hear(Told::Ran(at, report, Duration::ZERO, false), &queue, &journal).unwrap();
+        }
+        assert_eq!(collected.unexpected(), 1);
+        let past = Past::read(&path, INTERVAL);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(past.open.values().map(|found| found.file.as_str()).collect::<Vec<_>>(), ["check.toml"]);
+    }
 }
