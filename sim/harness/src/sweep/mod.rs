@@ -438,14 +438,14 @@ mod tests {
             let scenario = Scenario::parse(Path::new(&path), &text, &registry).unwrap_or_else(|why| panic!("{why}"));
             Swept::new(scenario, 0, INTERVAL)
         };
-        let all = vec![swept("canary", "fail:safety"), swept("check", "pass")];
+        let all = vec![swept("canary", "fail:crash"), swept("check", "pass")];
         let folder = std::env::temp_dir().join(format!("simurgh-canary-{}", std::process::id()));
         let path = folder.join("journal.jsonl");
         let journal = Mutex::new(Journal::open(&path).unwrap());
         let mut collected = Collected::new(&all, &Past::default());
         let queue = Mutex::new(all);
         for at in [0, 1] {
-            let verdict = Judgement::new("safety", "", "twice the same", &[]);
+            let verdict = Judgement::new("crash", "", "twice the same", &[]);
             let report = Box::new(Report { verdict, ..Report::default() });
             collected.hear(Told::Ran(at, report, Duration::ZERO, false), &queue, &journal).unwrap();
         }
