@@ -41,6 +41,10 @@ impl ChaCha8 {
     /// The next two words, the lower half first.
     #[inline]
     pub(crate) fn next_u64(&mut self) -> u64 {
+        if let Some(&[low, high]) = self.block.get(self.used as usize..self.used as usize + 2) {
+            self.used += 2;
+            return u64::from(low) | u64::from(high) << 32;
+        }
         u64::from(self.next_u32()) | u64::from(self.next_u32()) << 32
     }
 

@@ -28,7 +28,7 @@ use crate::effects::Effect;
 use crate::heap::Due;
 use crate::invariant::Invariant;
 use crate::node::{Exit, Kill};
-use crate::schedule::Entry;
+use crate::ready::Entry;
 use crate::tasks::Task;
 use crate::trace::Kind;
 use crate::verdict::Verdict;
@@ -104,9 +104,12 @@ pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
 
 /// Wakes a task, from wherever.
 pub(crate) fn wake(run: u64, slot: u32, generation: u32, node: u32) {
-    if let Some(engine) = engine().filter(|engine| engine.run == run) {
-        engine.wake(slot, generation, node);
-    }
+    // A thread that ends has no engine any more.
+    let _ = ENGINE.try_with(|engine| {
+        if let Some(engine) = engine.borrow().as_ref().filter(|engine| engine.run == run) {
+            engine.wake(slot, generation, node);
+        }
+    });
 }
 
 /// tokio is about to park: nothing that it owns is runnable.
@@ -257,7 +260,7 @@ impl Engine {
     pub(crate) fn abort(&self, slot: u32, generation: u32) {
         let removed = self.with(|core| {
             let task = core.tasks.get(slot, generation)?;
-            let (node, number) = (task.node, task.header().number());
+            let (node, number) = (task.node, task.number);
             if task.future.is_none() {
                 task.aborted = true;
                 return None;
@@ -314,7 +317,7 @@ impl Engine {
     fn poll_task(&self, mut core: RefMut<'_, Core>, entry: Entry, budgets: &mut Budgets) {
         let core_ref = &mut *core;
         let Some(task) = core_ref.tasks.get(entry.slot, entry.generation) else { return };
-        let (node, number) = (task.node, task.header().number());
+        let (node, number) = (task.node, task.number);
         let state = &mut core_ref.nodes[node as usize];
         if state.paused.is_some() {
             // It stays queued: the node's resume puts it back.
@@ -324,11 +327,9 @@ impl Engine {
         }
         task.queued = false;
         let Some(mut future) = task.future.take() else { return };
-        let headed = Rc::clone(&task.headed);
-        let header = headed.header();
-        // It is put back with the future.
-        let waker = std::mem::replace(&mut task.waker, Waker::noop().clone());
-        core_ref.poll_begins(entry.slot, entry.generation, &waker);
+        let fixed = Rc::clone(&task.fixed);
+        let (header, waker) = (fixed.headed.header(), &fixed.waker);
+        core_ref.poll_begins(entry.slot, entry.generation, waker);
         core_ref.record(node, number, Kind::Poll, u64::from(entry.cost_ns), entry.budget.map_or(9, u64::from), || {
             header.label().to_string()
         });
@@ -339,9 +340,8 @@ impl Engine {
         self.context.set(node);
         self.watch.begin(entry.slot);
         let entered = header.enter_poll();
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            budgets.poll(&mut future, entry.budget, &mut Context::from_waker(&waker))
-        }));
+        let polled =
+            catch_unwind(AssertUnwindSafe(|| budgets.poll(&mut future, entry.budget, &mut Context::from_waker(waker))));
         drop(entered);
         self.watch.end();
         self.context.set(DRIVER);
@@ -375,7 +375,6 @@ impl Engine {
             Some(task) => {
                 task.priority = demotion.unwrap_or(task.priority);
                 task.future = Some(future);
-                task.waker = waker;
                 core.fetch_task();
                 return;
             }
@@ -383,10 +382,7 @@ impl Engine {
         drop(core);
         let Some(task) = over else { return };
         let is_main = task.as_ref().is_some_and(|task| task.is_main);
-        let task = Task {
-            future: Some(future),
-            ..task.unwrap_or_else(|| Task::gone(node, Rc::clone(&headed), waker.clone()))
-        };
+        let task = Task { future: Some(future), ..task.unwrap_or_else(|| Task::gone(node, Rc::clone(&fixed))) };
         self.drop_task(entry.slot, task);
         self.context.set(DRIVER);
         if is_main {

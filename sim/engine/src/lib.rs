@@ -48,6 +48,7 @@ mod net;
 mod node;
 mod physics;
 mod prefetch;
+mod ready;
 mod registry;
 mod run;
 mod runner;

@@ -252,7 +252,7 @@ fn drive(engine: &std::rc::Rc<Engine>, body: &Body) {
         core.tasks.take_all()
     });
     for task in tasks {
-        let headed = Arc::clone(&task.headed);
+        let headed = Arc::clone(&task.fixed.headed);
         let _entered = headed.header().enter();
         let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(task)));
     }

@@ -1,7 +1,7 @@
 //! Which of the tasks that are ready is polled next.
 //!
 //! - `fifo`: first come, first served.
-//! - `random`: each wake draws its place.
+//! - `random`: any of those that are ready may be next, all alike likely.
 //! - `pct`: each task draws a priority once, and a few times in a run the one that is running falls
 //!   behind all others: schedules that need few but exact changes are found with a known chance
 //!   (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs", 2010).
@@ -14,11 +14,11 @@
 //! Besides the order, a poll may be *preempted*: its share of tokio's cooperative budget is cut, so
 //! that one of its first awaits waits although it is ready.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 
 use crate::draws::{Draws, Purpose, Stream};
 use crate::physics::Schedule;
+use crate::ready::{Entry, Ready};
 
 /// Lowest cost of a poll in virtual time; the highest is twice that.
 const POLL_NS: u64 = 50;
@@ -30,9 +30,8 @@ const BUDGETS: [u8; 8] = [0, 0, 0, 0, 1, 1, 2, 3];
 pub(crate) struct Scheduler {
     schedule: Schedule,
     preempt: u16,
-    ready: BinaryHeap<Reverse<(u64, u64, Entry)>>,
-    /// The queue of `pos`, whose priorities change.
-    pos: Vec<(u64, u64, Entry)>,
+    ready: Ready,
+    /// What `pos` draws anew.
     redraws: Stream,
     /// The order of arrival, kept only to record decisions.
     arrivals: Option<BTreeMap<u64, Entry>>,
@@ -44,21 +43,11 @@ pub(crate) struct Scheduler {
     replayed: usize,
 }
 
-/// A task in the queue, with what its wake drew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
-    pub(crate) slot: u32,
-    pub(crate) generation: u32,
-    pub(crate) node: u32,
-    pub(crate) cost_ns: u8,
-    /// How many awaits that are ready may pass, if not all.
-    pub(crate) budget: Option<u8>,
-}
-
 /// What a wake draws.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ticket {
     place: u64,
+    draw: u32,
     cost_ns: u8,
     budget: Option<u8>,
 }
@@ -85,8 +74,7 @@ impl Scheduler {
         Self {
             schedule,
             preempt: (preempt * f64::from(u16::MAX)) as u16,
-            ready: BinaryHeap::new(),
-            pos: Vec::new(),
+            ready: Ready::new(schedule),
             redraws: draws.stream(Purpose::Schedule, 1),
             arrivals: (record || schedule == Schedule::Replay).then(BTreeMap::new),
             sequence: 0,
@@ -109,12 +97,13 @@ impl Scheduler {
         let draw = stream.u64();
         let cut = (draw >> 8) as u16;
         let place = match self.schedule {
-            Schedule::Fifo | Schedule::Replay => 0,
-            Schedule::Random | Schedule::Pos => draw >> 32,
+            Schedule::Fifo | Schedule::Random | Schedule::Replay => 0,
+            Schedule::Pos => draw >> 32,
             Schedule::Pct { .. } => priority,
         };
         Ticket {
             place,
+            draw: (draw >> 32) as u32,
             cost_ns: (POLL_NS + (((draw & 0xFF) * (POLL_NS + 1)) >> 8)) as u8,
             budget: (cut < self.preempt && !is_world).then_some(BUDGETS[(draw >> 24) as usize % BUDGETS.len()]),
         }
@@ -122,15 +111,11 @@ impl Scheduler {
 
     pub(crate) fn push(&mut self, ticket: Ticket, slot: u32, generation: u32, node: u32) {
         self.sequence += 1;
-        let entry = Entry { slot, generation, node, cost_ns: ticket.cost_ns, budget: ticket.budget };
+        let entry = Entry { slot, generation, node, draw: ticket.draw, cost_ns: ticket.cost_ns, budget: ticket.budget };
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.insert(self.sequence, entry);
         }
-        if self.schedule == Schedule::Pos {
-            self.pos.push((ticket.place, self.sequence, entry));
-        } else if self.schedule != Schedule::Replay {
-            self.ready.push(Reverse((ticket.place, self.sequence, entry)));
-        }
+        self.ready.push(ticket.place, self.sequence, entry);
     }
 
     /// The task to poll next, and whether it came before its turn.
@@ -138,14 +123,8 @@ impl Scheduler {
         if self.schedule == Schedule::Replay {
             return self.pop_replayed();
         }
-        let (sequence, entry) = if self.schedule == Schedule::Pos {
-            self.pop_pos()?
-        } else {
-            let Reverse((_, sequence, entry)) = self.ready.pop()?;
-            (sequence, entry)
-        };
+        let (sequence, entry, mut early) = self.ready.pop(&mut self.redraws)?;
         self.polls += 1;
-        let early;
         if let Some(arrivals) = &mut self.arrivals {
             let place = arrivals.range(..sequence).count() as u32;
             arrivals.remove(&sequence);
@@ -153,24 +132,8 @@ impl Scheduler {
             if early || entry.budget.is_some() {
                 self.decisions.push(Decision { poll: self.polls, place, budget: entry.budget });
             }
-        } else if let Some(Reverse((_, next, _))) = self.ready.peek() {
-            early = *next < sequence;
-        } else {
-            early = self.pos.iter().any(|(_, other, _)| *other < sequence);
         }
         Some((entry, early))
-    }
-
-    /// The one with the first priority; those of its node draw theirs again, in the order of their arrival.
-    fn pop_pos(&mut self) -> Option<(u64, Entry)> {
-        let first = self.pos.iter().enumerate().min_by_key(|(_, (place, sequence, _))| (*place, *sequence))?.0;
-        let (_, sequence, entry) = self.pos.remove(first);
-        for (place, _, other) in &mut self.pos {
-            if other.node == entry.node {
-                *place = self.redraws.u64() >> 32;
-            }
-        }
-        Some((sequence, entry))
     }
 
     fn pop_replayed(&mut self) -> Option<(Entry, bool)> {

@@ -24,11 +24,12 @@ pub(crate) struct Tasks {
 pub(crate) struct Task {
     pub(crate) generation: u32,
     pub(crate) node: u32,
-    /// Counted twice: a poll holds it, and this count is not atomic.
-    pub(crate) headed: Rc<Arc<dyn Headed>>,
+    /// Within its node, as its header has it.
+    pub(crate) number: u64,
+    /// A poll holds it, too.
+    pub(crate) fixed: Rc<Fixed>,
     /// Not here while it is being polled.
     pub(crate) future: Option<BoxFuture>,
-    pub(crate) waker: Waker,
     /// Stands in the ready queue, or is parked with its node.
     pub(crate) queued: bool,
     /// To be dropped as soon as its poll ends.
@@ -38,6 +39,12 @@ pub(crate) struct Task {
     pub(crate) stream: Stream,
     /// Its standing under PCT.
     pub(crate) priority: u64,
+}
+
+/// What does not change in a task's life, behind a count that is not atomic.
+pub(crate) struct Fixed {
+    pub(crate) headed: Arc<dyn Headed>,
+    pub(crate) waker: Waker,
 }
 
 /// What a waker refers to.
@@ -80,7 +87,7 @@ impl Tasks {
             .slots
             .iter()
             .filter(|(_, task)| task.node == node)
-            .map(|(slot, task)| (task.header().number(), slot as u32, task.generation))
+            .map(|(slot, task)| (task.number, slot as u32, task.generation))
             .collect();
         found.sort_unstable();
         found.into_iter().map(|(_, slot, generation)| (slot, generation)).collect()
@@ -120,9 +127,9 @@ impl Core {
         entry.insert(Task {
             generation,
             node,
-            headed: Rc::new(headed),
+            number,
+            fixed: Rc::new(Fixed { headed, waker }),
             future: Some(future),
-            waker,
             queued: false,
             aborted: false,
             is_main,
@@ -147,18 +154,18 @@ impl Core {
 impl Task {
     /// Who it is.
     pub(crate) fn header(&self) -> &Header {
-        self.headed.header()
+        self.fixed.headed.header()
     }
 
     /// Stands for a task whose slot was taken away while it was being polled.
-    pub(crate) fn gone(node: u32, headed: Rc<Arc<dyn Headed>>, waker: Waker) -> Self {
+    pub(crate) fn gone(node: u32, fixed: Rc<Fixed>) -> Self {
         let stream = crate::draws::Draws::new(0).stream(Purpose::Schedule, 0);
         Self {
             generation: 0,
             node,
-            headed,
+            number: 0,
+            fixed,
             future: None,
-            waker,
             queued: false,
             aborted: false,
             is_main: false,
