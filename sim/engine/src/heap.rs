@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Something that will happen at a moment.
+/// Something that will happen at a moment. With a tag of four bytes it is copied by whole words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
 pub(crate) enum Due {
     /// A timer; stale if its generation moved on.
     Timer { id: u32, generation: u32 },

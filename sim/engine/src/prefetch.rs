@@ -7,6 +7,8 @@
 
 #![allow(unsafe_code)] // One instruction, a hint: it reads nothing and cannot fail.
 
+use simurgh_runtime::Header;
+
 use crate::core::Core;
 use crate::heap::{Due, FlowId};
 use crate::tasks::Task;
@@ -77,7 +79,9 @@ impl Core {
             && let Some(conn) = self.conns.get(flow.conn.index as usize)
             && let Some(task) = self.waiting(conn.reader(1 - flow.from))
         {
-            fetch(task.header());
+            // Not through what leads to it, which is not here yet.
+            (0..size_of::<Header>()).step_by(LINE).for_each(|offset| fetch_line(task.header_at.wrapping_add(offset)));
+            fetch_line(std::rc::Rc::as_ptr(&task.fixed).cast());
             if let Some(future) = &task.future {
                 fetch(&**future);
             }

@@ -28,6 +28,8 @@ pub(crate) struct Task {
     pub(crate) number: u64,
     /// A poll holds it, too.
     pub(crate) fixed: Rc<Fixed>,
+    /// Where its header lies, to ask for it early.
+    pub(crate) header_at: *const u8,
     /// Not here while it is being polled.
     pub(crate) future: Option<BoxFuture>,
     /// Stands in the ready queue, or is parked with its node.
@@ -123,12 +125,14 @@ impl Core {
         let slot = entry.key() as u32;
         let waker = Waker::from(Arc::new(TaskWaker { run, slot, generation, node }));
         let number = header.number();
+        let header_at = std::ptr::from_ref(header).cast();
         let label = header.label();
         entry.insert(Task {
             generation,
             node,
             number,
             fixed: Rc::new(Fixed { headed, waker }),
+            header_at,
             future: Some(future),
             queued: false,
             aborted: false,
@@ -165,6 +169,7 @@ impl Task {
             node,
             number: 0,
             fixed,
+            header_at: std::ptr::null(),
             future: None,
             queued: false,
             aborted: false,
