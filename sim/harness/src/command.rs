@@ -149,6 +149,9 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         "sweep" => Some(sweep(registry, &words)),
         "report" => Some(report(&words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
+        _ if words.name.is_some() && registry.simulations.iter().next().is_none() => {
+            Some(Err(format!("{} is no scenario file, whose name ends with .toml; sim list names them", rest[0])))
+        }
         _ => None,
     }
 }
@@ -235,6 +238,9 @@ fn list(registry: &Registry, words: &Words) -> ExitCode {
     let mut files = Vec::new();
     collect(Path::new(folder), &mut files);
     files.sort();
+    if files.is_empty() {
+        eprintln!("there is no scenario file below {folder}; --folder DIR says where they are");
+    }
     let mut is_right = true;
     for path in files {
         match Scenario::read(&path, registry) {
