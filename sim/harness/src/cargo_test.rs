@@ -39,7 +39,9 @@ impl Wanted {
                 "--list" => wanted.is_list = true,
                 "--ignored" => wanted.is_none = true,
                 "--skip" => wanted.skipped.extend(args.next().cloned()),
-                flag if TAKE_VALUES.contains(&flag) => drop(args.next()),
+                flag if TAKE_VALUES.contains(&flag) => {
+                    args.next();
+                }
                 flag if flag.starts_with('-') => {}
                 name => wanted.words.push(name.to_owned()),
             }

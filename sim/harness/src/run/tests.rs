@@ -183,16 +183,17 @@ fn selectors_strike_whom_they_say() {
 fn a_fault_that_waits_for_a_probe_strikes_when_it_is_passed() {
     // A node passes the probe each second.
     let world = "subject = \"mesh\"\n[topology]\nnode = { count = 1 }\n[time]\nwarmup = \"1500ms\"\nchaos = \"4s\"\ncalm = \"1s\"\n";
-    let at = |fault: &str| -> Vec<f64> {
+    // In tenths of a second.
+    let at = |fault: &str| -> Vec<u64> {
         let (report, _) =
             play(&format!("{world}[[fault]]\nkind = \"pause\"\nhold = \"1ms\"\non = \"mesh.tenth\"\n{fault}"));
         assert!(report.passed(), "{:?}", report.verdict);
-        report.faults.iter().map(|fault| (fault.at_ns as f64 / 1e8).round() / 10.0).collect()
+        report.faults.iter().map(|fault| (fault.at_ns + 50_000_000) / 100_000_000).collect()
     };
-    assert_eq!(at(""), [2.0, 3.0, 4.0, 5.0]);
-    assert_eq!(at("nth = 2"), [3.0]);
-    assert_eq!(at("max = 1"), [2.0]);
-    assert_eq!(at("nth = 9"), [0.0; 0]);
+    assert_eq!(at(""), [20, 30, 40, 50]);
+    assert_eq!(at("nth = 2"), [30]);
+    assert_eq!(at("max = 1"), [20]);
+    assert_eq!(at("nth = 9"), [0; 0]);
 }
 
 /// Five nodes; progress is demanded of a core from 2 s to 5 s, and all is whole at 8 s.
