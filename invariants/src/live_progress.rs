@@ -11,7 +11,7 @@ use crate::by_node::{number, text};
 /// Reads `live.calm` {`healthy`, `needed`, `within_ns`}: how many nodes are healthy from now on, and how many are needed
 /// for progress; `live.end`, after which nothing is demanded any more; and the history (`history.invoke` {`client`},
 /// `history.ok`, `history.fail`, `history.info`). If fewer are healthy than needed, progress is impossible, and that is
-/// what a violation says: the scenario asks too much. Else it is stuck; and so is who is told, after
+/// what a violation says, and its class (`stuck-impossible`): the scenario asks too much. Else it is stuck; and so is who is told, after
 /// half of that time, that nothing came of it. Planted bug: `register.pause-unbounded` waits ever longer between two tries.
 #[derive(Debug, Default)]
 pub struct LiveProgress {
@@ -90,6 +90,10 @@ impl Invariant for LiveProgress {
             _ => {}
         }
         Ok(())
+    }
+
+    fn is_impossible(&self) -> bool {
+        self.calm.is_some_and(|calm| calm.healthy < calm.needed)
     }
 
     fn node_ended(&mut self, node: &str) {

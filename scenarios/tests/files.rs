@@ -89,6 +89,24 @@ fn a_finding_is_written_replayed_and_noticed_when_it_comes_out_otherwise() {
 }
 
 #[test]
+fn a_run_that_takes_too_long_in_real_time_is_ended_and_says_so() {
+    let folder = tempfile();
+    let path = folder.join("long.toml");
+    let text = format!(
+        "schema = 1\nname = \"test/long\"\nwhy = \"days of virtual time\"\nextends = \"{}/echo/chaos.toml\"\n\
+         [time]\nchaos = \"300000s\"\nmax_steps = 4_000_000_000\n[[workload]]\nname = \"echo.lines\"\nrate = \"1/s\"\n",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    std::fs::write(&path, text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+    command.args(["run", path.to_str().unwrap(), "--seed", "1"]).env("SIM_WALL_S", "1");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(51), "{}", self::text(&output));
+    assert!(self::text(&output).contains("the run took longer than 1 s of real time"), "{}", self::text(&output));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn each_command_has_help_with_an_example_and_says_what_is_wrong() {
     for command in ["list", "schema", "explain", "run", "replay", "report", "sweep"] {
         let output = sim(&[command, "--help"]);

@@ -64,10 +64,16 @@ impl Counter {
         if self.numbers.len() == NAMES_MAX && !self.numbers.contains_key(&name) {
             return 0;
         }
-        let number = self.numbers.entry(name).or_default();
-        *number += 1;
-        event!("tally.counted", { number: *number });
-        *number
+        let last = self.numbers.get(&name).copied().unwrap_or(0);
+        let number = last + 1;
+        event!("tally.counted", { number: number }, { name: &name });
+        if number == 10 {
+            probe!("tally.tenth");
+        }
+        if !(number == 10 && planted!("tally.tenth-again")) {
+            self.numbers.insert(name, number);
+        }
+        number
     }
 }
 

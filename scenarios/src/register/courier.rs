@@ -20,7 +20,7 @@ use super::wire::{Answer, Connection, Request, hear_answer, say};
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// The time before a question is asked again.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Questions that wait for one replica; what is more is not asked of it.
+/// Questions that wait for one replica; what is more is asked of it later.
 pub(super) const QUEUE_MAX: usize = 8;
 const QUEUE_UNBOUNDED: usize = 100_000;
 
@@ -28,6 +28,15 @@ const QUEUE_UNBOUNDED: usize = 100_000;
 struct Question {
     request: Request,
     answers: mpsc::Sender<(usize, Answer)>,
+}
+
+/// A question to all replicas, and what comes of it.
+pub(super) struct Round {
+    request: Request,
+    sender: mpsc::Sender<(usize, Answer)>,
+    pub(super) answers: mpsc::Receiver<(usize, Answer)>,
+    /// Those that were not asked yet: their queues were full.
+    left: Vec<usize>,
 }
 
 /// The ways to all replicas.
@@ -66,19 +75,25 @@ impl Couriers {
         (0..self.len()).filter(|number| reached.get(number).copied().unwrap_or(true)).count()
     }
 
-    /// Asks all replicas. The answers come as they come, each with the replica's number; when nobody waits for them any
-    /// more, no question is asked again.
-    pub(super) fn ask(&self, request: &Request) -> mpsc::Receiver<(usize, Answer)> {
-        let (answers, receiver) = mpsc::channel(self.len());
-        for queue in self.queues.iter() {
-            let _ = queue.try_send(Question { request: request.clone(), answers: answers.clone() });
-        }
-        receiver
+    /// Asks all replicas whose queues have room. The answers come as they come, each with the replica's number; when
+    /// nobody waits for them any more, no question is asked again.
+    pub(super) fn ask(&self, request: &Request) -> Round {
+        let (sender, answers) = mpsc::channel(self.len());
+        let mut round = Round { request: request.clone(), sender, answers, left: (0..self.len()).collect() };
+        self.ask_left(&mut round);
+        round
+    }
+
+    /// Asks those that had no room before.
+    pub(super) fn ask_left(&self, round: &mut Round) {
+        let Round { request, sender, left, .. } = round;
+        let question = || Question { request: request.clone(), answers: sender.clone() };
+        left.retain(|number| self.queues[*number].try_send(question()).is_err());
     }
 
     /// Tells all replicas, once, without waiting.
     pub(super) fn tell(&self, request: &Request) {
-        let mut answers = self.ask(request);
+        let Round { mut answers, .. } = self.ask(request);
         let _detached = task::Builder::new().label("teller").spawn(async move {
             let _ = timeout(RETRY, async { while answers.recv().await.is_some() {} }).await;
         });

@@ -9,6 +9,7 @@
 
 mod client;
 mod courier;
+mod laws;
 mod replica;
 pub(crate) mod subject;
 mod wire;

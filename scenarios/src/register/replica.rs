@@ -51,13 +51,19 @@ impl Store {
     /// Keeps a value if it is newer than what there is, and says whether it was.
     async fn put(&self, key: &str, tagged: Tagged) -> io::Result<bool> {
         let mut values = self.values.lock().await;
-        if values.get(key).is_some_and(|held| held.version >= tagged.version) {
+        if values.get(key).is_some_and(|held| !tagged.replaces(*held)) {
             return Ok(false);
         }
         let mut next = values.clone();
         next.insert(key.to_owned(), tagged);
         let text = next.iter().map(|(key, tagged)| format!("{key} {tagged}\n")).collect::<Vec<_>>().concat();
         let text = format!("{MAGIC}\n{text}.\n");
+        if planted!("register.unlocked") {
+            drop(values);
+            fs::atomic_replace(PATH, text).await?;
+            *self.values.lock().await = next;
+            return Ok(true);
+        }
         if planted!("register.unsynced") {
             fs::write(PATH, text).await?;
         } else {

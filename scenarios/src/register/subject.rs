@@ -9,7 +9,7 @@ use simurgh_invariants::{
 };
 
 use super::client::Client;
-use super::{KEYS, OPS_OF_ONE, PORT, WITHIN, replica};
+use super::{KEYS, OPS_OF_ONE, PORT, WITHIN, laws, replica};
 
 /// Adds the register, its workload, its invariants and its planted bugs.
 pub(crate) fn register(registry: Registry) -> Registry {
@@ -24,12 +24,14 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .invariant("replica.converges", "replicas agree in the end", |_| ReplicasConverge::default())
         .invariant("live.progress", "in the calm, who asks is answered", |_| LiveProgress::default())
         .invariant("node.quiesces", "when nobody asks, nobody says anything", |_| NodeQuiesces::default())
-        .invariant("memory.bounded", "what has a bound keeps to it", |_| MemoryBounded);
+        .invariant("memory.bounded", "what has a bound keeps to it", |_| MemoryBounded)
+        .property(laws::newest_wins())
+        .probe("register.half-written", "one replica keeps what a client writes, and no majority yet");
     PLANTED.iter().fold(registry, |registry, (name, about)| registry.planted(name, about))
 }
 
 /// The planted bugs, and what each does.
-const PLANTED: [(&str, &str); 12] = [
+const PLANTED: [(&str, &str); 16] = [
     ("register.read-one", "a read asks one replica alone"),
     ("register.ack-one", "a write is called done when one replica has it"),
     ("register.quorum-of-reachable", "the majority of those that can be reached is enough"),
@@ -42,6 +44,10 @@ const PLANTED: [(&str, &str); 12] = [
     ("register.queue-unbounded", "questions queue without a bound"),
     ("register.gossip-echoes", "replicas tell others what is not new"),
     ("register.gossip-forgets", "gossip knows only one key"),
+    ("register.not-asked-again", "whose queue was full is not asked when it has room again"),
+    ("register.ties-open", "of two versions of the same time, the one that comes last stays"),
+    ("register.unlocked", "a replica does not hold its lock while it writes to its disk"),
+    ("register.waits-for-all", "the majority is all replicas"),
 ];
 
 async fn serve(seat: Seat) -> Result<(), String> {

@@ -50,7 +50,9 @@ example: sim run echo/chaos --seeds 200
 /// Runs the command line of this process on a registry.
 pub fn main(registry: &Registry) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    match command(registry, &args) {
+    // The `simurgh` command says `sim` before the words.
+    let words = if args.first().is_some_and(|word| word == "sim") { &args[1..] } else { &args };
+    match command(registry, words) {
         Ok(code) => code,
         Err(why) => {
             eprintln!("error: {why}");
@@ -98,6 +100,13 @@ fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
         }
         other => Err(format!("there is no command {other}; sim help lists them")),
     }
+}
+
+/// How the commands of this program are called, for those that it suggests: the `simurgh` command says it.
+pub fn called() -> String {
+    let by_simurgh = std::env::args().nth(1).is_some_and(|word| word == "sim");
+    let default = || if by_simurgh { "simurgh sim" } else { "cargo sim" }.to_owned();
+    std::env::var("SIMURGH_COMMAND").unwrap_or_else(|_| default())
 }
 
 fn find<'a>(registry: &'a Registry, name: Option<&String>) -> Result<&'a Simulation, String> {
@@ -166,7 +175,7 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
     print!("{}", total.text(simulation.name, progress.per_minute()));
     let Some(report) = first_bad else { return Ok(ExitCode::SUCCESS) };
     let bug = job.planted.as_ref().map(|bug| format!(" --planted {bug}")).unwrap_or_default();
-    let replay = format!("cargo sim run {} --seed {}{bug}", simulation.name, report.seed);
+    let replay = format!("{} run {} --seed {}{bug}", called(), simulation.name, report.seed);
     println!("\n{}", describe_failure(simulation.name, &report, &replay));
     Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)))
 }
@@ -296,7 +305,7 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
     }
     if let Some(report) = first_bad {
         let report = look_again(&launch, &Job::default(), &report);
-        let replay = format!("cargo sim run {} --seed {}", simulation.name, report.seed);
+        let replay = format!("{} run {} --seed {}", called(), simulation.name, report.seed);
         println!("{}", describe_failure(simulation.name, &report, &replay));
         return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
     }

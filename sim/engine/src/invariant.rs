@@ -80,6 +80,12 @@ pub trait Invariant {
         None
     }
 
+    /// Whether the violation that it has just found is one that the faults which are left make unavoidable: the scenario
+    /// asks for what cannot be. The verdict's class is then `stuck-impossible`.
+    fn is_impossible(&self) -> bool {
+        false
+    }
+
     /// What was expected and what was seen, by name, for the report of a violation; only what differs.
     fn evidence(&self) -> Vec<Evidence> {
         Vec::new()

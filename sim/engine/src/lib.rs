@@ -88,6 +88,7 @@ pub use worker::run_watched;
 /// What the harness shares with the command line of the simulator.
 #[doc(hidden)]
 pub mod shared {
+    pub use crate::command::called;
     pub use crate::runner::{Goal, Progress, all_cores, in_batches};
     pub use crate::worker::tail;
 }

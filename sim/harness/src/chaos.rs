@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use simurgh_runtime::{self as runtime, sync::Mutex};
 use simurgh_sim::{Effect, Effects, Node};
@@ -41,10 +42,23 @@ pub(crate) struct State {
     pub(crate) unreliable: BTreeSet<String>,
 }
 
+/// What faults have left wrong: who is cut off from whom, one way each, and whose process stands still until when.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    pub(crate) cuts: BTreeSet<(String, String)>,
+    pub(crate) paused: BTreeMap<String, Duration>,
+    pub(crate) narrow: BTreeSet<String>,
+    pub(crate) drifting: BTreeSet<String>,
+}
+
 /// A strike that is not over.
 struct Open {
     kind: FaultKind,
     nodes: Vec<Node>,
+    ways: Ways,
+    both: bool,
+    /// When it would have been over, in virtual time.
+    until: Duration,
     before: Effects,
     counted: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
@@ -54,7 +68,7 @@ impl Chaos {
     pub(crate) async fn fault(self: Arc<Self>, fault: FaultPlan, probed_before: u64) {
         let sim = self.world.sim;
         match &fault.trigger {
-            Trigger::At(ns) => runtime::sleep(std::time::Duration::from_nanos(*ns)).await,
+            Trigger::At(ns) => runtime::sleep(Duration::from_nanos(*ns)).await,
             Trigger::Probe(probe, nth) => sim.passed(probe, probed_before + nth).await,
         }
         let Some(kind) = self.registry.faults.get(fault.kind.as_str()) else { return };
@@ -64,6 +78,29 @@ impl Chaos {
         };
         (kind.strike)(strike).await;
         self.close(index);
+    }
+
+    /// What faults have left wrong now, if nobody mends it.
+    pub(crate) fn left(&self) -> Left {
+        let state = self.state.lock();
+        let mut left = Left::default();
+        for open in state.open.values() {
+            if open.kind.takes == Takes::Ways {
+                let cut = cuts_of(&open.ways);
+                if open.both {
+                    left.cuts.extend(cut.iter().map(|(from, to)| (to.clone(), from.clone())));
+                }
+                left.cuts.extend(cut);
+            }
+            let names = || open.nodes.iter().map(|node| node.name().to_owned());
+            match open.kind.name {
+                "pause" => left.paused.extend(names().map(|name| (name, open.until))),
+                "bandwidth" => left.narrow.extend(names()),
+                "clock.drift" => left.drifting.extend(names()),
+                _ => {}
+            }
+        }
+        left
     }
 
     /// Those strikes that are not over are over now.
@@ -131,10 +168,16 @@ impl Chaos {
             state.unreliable.extend(nodes.iter().map(|node| node.name().to_owned()));
         }
         state.cuts.insert(index, cuts_of(&ways));
-        let before = self.world.sim.effects();
-        state
-            .open
-            .insert(index, Open { kind: kind.clone(), nodes: nodes.clone(), before, counted: Arc::clone(&counted) });
+        let open = Open {
+            kind: kind.clone(),
+            nodes: nodes.clone(),
+            ways: ways.clone(),
+            both: fault.direction == "both",
+            until: self.world.sim.elapsed() + fault.hold,
+            before: self.world.sim.effects(),
+            counted: Arc::clone(&counted),
+        };
+        state.open.insert(index, open);
         let strike = Strike {
             world: self.world.clone(),
             nodes,

@@ -87,10 +87,21 @@ Scenario files: failures described as data, run from seeds.
 
 ";
 
-/// Runs the command line of this process on a registry.
+/// Runs the command line of this process on a registry: as `simurgh sim` and `cargo sim` call it, and, if the registry
+/// names a folder of scenario files ([`Registry::files`]), as `cargo test` does.
 pub fn main(registry: &Registry) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    match command(registry, &args) {
+    // The `simurgh` command says `sim` before the words; what cargo test says is no command.
+    let words = match args.split_first() {
+        Some((first, rest)) if first == "sim" => rest,
+        first => match registry.files {
+            Some(folder) if first.is_none_or(|(first, _)| !first.starts_with("__")) => {
+                return crate::cargo_test::main(registry, Path::new(folder), &args);
+            }
+            _ => &args,
+        },
+    };
+    match command(registry, words) {
         Some(Ok(code)) => code,
         Some(Err(why)) => {
             eprintln!("error: {why}");
@@ -138,6 +149,9 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         "sweep" => Some(sweep(registry, &words)),
         "report" => Some(report(&words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
+        _ if words.name.is_some() && registry.simulations.iter().next().is_none() => {
+            Some(Err(format!("{} is no scenario file, whose name ends with .toml; sim list names them", rest[0])))
+        }
         _ => None,
     }
 }
@@ -224,6 +238,9 @@ fn list(registry: &Registry, words: &Words) -> ExitCode {
     let mut files = Vec::new();
     collect(Path::new(folder), &mut files);
     files.sort();
+    if files.is_empty() {
+        eprintln!("there is no scenario file below {folder}; --folder DIR says where they are");
+    }
     let mut is_right = true;
     for path in files {
         match Scenario::read(&path, registry) {
@@ -243,7 +260,7 @@ fn list(registry: &Registry, words: &Words) -> ExitCode {
     if is_right { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+pub(crate) fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -493,7 +510,12 @@ fn report(words: &Words) -> Result<ExitCode, String> {
     let file = words.values.get("scenario").unwrap_or(&report.file);
     let about = crate::About {
         replay: replay_command(file, report.seed),
-        step: format!("cargo sim replay {file} --seed {} --until {} --log", report.seed, report.verdict.event),
+        step: format!(
+            "{} replay {file} --seed {} --until {} --log",
+            simurgh_sim::shared::called(),
+            report.seed,
+            report.verdict.event
+        ),
         ..crate::About::default()
     };
     show(&|| report.to_text(&about), &|| report.to_html(&about))

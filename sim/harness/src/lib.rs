@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
 
+mod cargo_test;
 mod chaos;
 mod command;
 mod fault;

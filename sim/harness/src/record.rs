@@ -19,6 +19,8 @@ pub(crate) struct Recorder {
     pub(crate) inconclusive: Option<String>,
     /// The class of a failure that the body itself found.
     pub(crate) class: Option<&'static str>,
+    /// The property that the body found broken.
+    pub(crate) law: &'static str,
     /// Events that were no heartbeats.
     pub(crate) lively: u64,
 }
@@ -56,6 +58,9 @@ impl Watched {
         recorder.invariants[self.place].evaluated += 1;
         if answer.is_err() {
             recorder.invariants[self.place].verdict = "violated".into();
+            if self.inner.is_impossible() {
+                recorder.class = Some("stuck-impossible");
+            }
             recorder.evidence = self.inner.evidence().into_iter().map(Evidence::from).collect();
         }
         answer

@@ -47,6 +47,7 @@ pub struct Registry {
     pub(crate) probes: BTreeMap<&'static str, &'static str>,
     pub(crate) selectors: BTreeMap<&'static str, Selector>,
     pub(crate) planted: BTreeMap<&'static str, &'static str>,
+    pub(crate) files: Option<&'static str>,
 }
 
 /// A registered invariant.
@@ -109,6 +110,7 @@ impl Registry {
             probes: BTreeMap::new(),
             selectors: BTreeMap::new(),
             planted: BTreeMap::new(),
+            files: None,
         };
         let registry = crate::fault::built_in().fold(registry, Registry::fault);
         select::built_in(registry)
@@ -117,6 +119,14 @@ impl Registry {
     /// The simulations that are functions, not files.
     pub fn simulations(mut self, simulations: simurgh_sim::Registry) -> Self {
         self.simulations = simulations;
+        self
+    }
+
+    /// The folder of the application's scenario files, from its package's folder: `scenarios`. With it, the target that
+    /// calls [`main`](crate::main) is a test as others are: `cargo test` runs every file there under its seeds
+    /// (`SIM_SEEDS=1000 cargo test` under so many), those whose paths contain the words that `cargo test WORDS` names.
+    pub fn files(mut self, folder: &'static str) -> Self {
+        self.files = Some(folder);
         self
     }
 

@@ -268,7 +268,7 @@ impl Report {
 
 /// The command that runs a seed of a file again.
 pub(crate) fn replay_command(file: &str, seed: u64) -> String {
-    format!("cargo sim run {file} --seed {seed}")
+    format!("{} run {file} --seed {seed}", simurgh_sim::shared::called())
 }
 
 /// What every report begins with.

@@ -3,8 +3,12 @@
 //! ```text
 //!   warmup   all nodes start; nothing goes wrong, clients wait
 //!   chaos    faults strike, clients work; safety is judged at every event
-//!   calm     all is mended (or a core is, and the rest stays as it is); progress is judged
+//!   calm     all is mended, or a core is and the rest stays as it is; progress is judged (`live`)
 //! ```
+
+mod live;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +18,10 @@ use simurgh_runtime::{self as runtime, Scope, sync::Mutex};
 use simurgh_sim::{Body, Decision, Effect, Exit, Node, Profile, RunConfig, Sim, Verdict, run_watched};
 
 use crate::chaos::{Chaos, State};
-use crate::plan::{Live, Plan};
+use crate::plan::Plan;
 use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
 use crate::report::{self, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report};
-use crate::select::quorum;
 use crate::subject::{Client, Place, Seat, World};
 use crate::value::Value;
 
@@ -63,7 +66,12 @@ async fn body(
     if plan.level == "property" {
         for workload in &plan.workloads {
             if let Some(property) = registry.properties.get(workload.name.as_str()) {
-                (property.check)(plan.seed, workload.cases).map_err(|why| format!("{}: {why}", property.name))?;
+                let broken = |why: String| {
+                    let mut recorder = recorder.lock();
+                    (recorder.class, recorder.law) = (Some("invariant"), property.name);
+                    why
+                };
+                (property.check)(plan.seed, workload.cases).map_err(broken)?;
             }
         }
         return Ok(());
@@ -165,9 +173,10 @@ impl Stage {
         }
         self.until(self.plan.warmup_ns + self.plan.chaos_ns).await;
         drop(faults);
+        let left = self.chaos.left();
         self.chaos.close_all();
         self.phase("calm");
-        self.calm().await?;
+        self.calm(&left).await?;
         drop((watchers, ticks));
         sim.ask(|invariant| invariant.calm());
         if let Some(finish) = self.subject().and_then(|subject| subject.finish.clone()) {
@@ -219,96 +228,6 @@ impl Stage {
         }
         scope
     }
-
-    async fn calm(&self) -> Result<(), String> {
-        let began = self.sim.elapsed();
-        let end = began + Duration::from_nanos(self.plan.calm_ns);
-        let live = self.plan.live.clone();
-        let outside = match &live {
-            Some(live) if live.is_quorum => self.heal_core().await?,
-            _ => {
-                self.sim.mend(&self.chaos.servers).await?;
-                Vec::new()
-            }
-        };
-        if let Some(calm) = self.subject().and_then(|subject| subject.calm.clone()) {
-            calm(self.chaos.world.clone()).await?;
-        }
-        let wants = |what: &str| live.as_ref().is_none_or(|live| live.what.iter().any(|wanted| wanted == what));
-        let within = live.as_ref().map_or(self.plan.calm_ns, |live| live.within.as_nanos() as u64);
-        if wants("calls_answered") {
-            self.clients_end(began + Duration::from_nanos(within), live.as_ref()).await?;
-        }
-        if let Some(live) = live.as_ref().filter(|live| live.what.iter().any(|what| what == "converged")) {
-            self.until((began + live.within).as_nanos() as u64).await;
-            self.sim.ask(|invariant| invariant.calm());
-        }
-        if !outside.is_empty() {
-            self.sim.mend(&self.chaos.servers).await?;
-        }
-        let quiet = live.is_some_and(|live| live.what.iter().any(|what| what == "quiescent"));
-        if quiet {
-            let quarter = Duration::from_nanos(self.plan.calm_ns / 4);
-            self.until(end.saturating_sub(quarter).as_nanos() as u64).await;
-            let before = self.recorder.lock().lively;
-            self.until(end.as_nanos() as u64).await;
-            let lively = self.recorder.lock().lively - before;
-            if lively > 0 {
-                return self.not_live(format!("the world does not come to rest: {lively} events that are no heartbeats in the last {quarter:?} of calm"));
-            }
-        }
-        self.until(end.as_nanos() as u64).await;
-        Ok(())
-    }
-
-    fn not_live(&self, message: String) -> Result<(), String> {
-        let unreliable = self.chaos.state.lock().unreliable.len();
-        let servers = self.chaos.servers.len();
-        let is_impossible = servers > 0 && servers - unreliable.min(servers) < quorum(servers);
-        self.recorder.lock().class = Some(if is_impossible { "stuck-impossible" } else { "liveness" });
-        if is_impossible {
-            return Err(format!(
-                "{message}; {unreliable} of {servers} nodes lost their disks or were lied to by them, so that no quorum can know what was"
-            ));
-        }
-        Err(message)
-    }
-
-    /// Waits until the clients have done all, the operations after the chaos too.
-    async fn clients_end(&self, deadline: Duration, live: Option<&Live>) -> Result<(), String> {
-        for client in &self.chaos.clients {
-            let left = deadline.saturating_sub(self.sim.elapsed());
-            match runtime::timeout(left, client.ended()).await {
-                Ok(Exit::Failed(why)) => return Err(format!("{}: {why}", client.name())),
-                Ok(_) => {}
-                Err(_) => {
-                    let core = if live.is_some_and(|live| live.is_quorum) { "a quorum" } else { "everything" };
-                    return self.not_live(format!(
-                        "{} still waits for an answer, {:?} after {core} was healed",
-                        client.name(),
-                        deadline.saturating_sub(Duration::from_nanos(self.plan.warmup_ns + self.plan.chaos_ns))
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Heals a quorum and the clients. Who else was down or cut off stays cut off.
-    async fn heal_core(&self) -> Result<Vec<Node>, String> {
-        let servers = &self.chaos.servers;
-        let mut order: Vec<Node> = servers.clone();
-        order.sort_by_key(|node| !node.is_running());
-        let outside = order.split_off(quorum(servers.len()));
-        let was_whole = outside.iter().all(Node::is_running);
-        self.sim.mend(&order).await?;
-        if was_whole && outside.is_empty() {
-            return Ok(Vec::new());
-        }
-        let inside: Vec<Node> = order.into_iter().chain(self.chaos.clients.iter().cloned()).collect();
-        self.sim.partition(&inside, &outside);
-        Ok(outside)
-    }
 }
 
 /// Gives a machine its program.
@@ -344,7 +263,11 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         .collect();
     let mut verdict = match &ran.failure {
         Some(Verdict::Failed(why)) if recorder.class.is_some() => {
-            Judgement::new(recorder.class.unwrap_or("failed"), "", why, &roles)
+            Judgement::new(recorder.class.unwrap_or("failed"), recorder.law, why, &roles)
+        }
+        // An invariant that could not hold.
+        Some(verdict @ Verdict::Invariant { .. }) if recorder.class.is_some() => {
+            Judgement::new(recorder.class.unwrap_or("invariant"), verdict.invariant(), verdict.message(), &roles)
         }
         Some(verdict) => Judgement::of_verdict(verdict, &roles),
         None => match (unmet.first(), &recorder.inconclusive) {

@@ -167,9 +167,11 @@ fn name_of(text: &str) -> String {
 impl Job {
     /// A job on a scenario.
     pub(crate) fn new(scenario: &Scenario, seeds: Vec<u64>) -> Self {
-        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: WALL_S }
+        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: wall_s() }
     }
 }
 
-/// How long a run may take in real time unless said otherwise.
-const WALL_S: u64 = 120;
+/// How long a run may take in real time, in seconds: `SIM_WALL_S`, or two minutes.
+fn wall_s() -> u64 {
+    std::env::var("SIM_WALL_S").ok().and_then(|text| text.parse().ok()).filter(|s| *s > 0).unwrap_or(120)
+}

@@ -52,6 +52,7 @@ mod value;
 pub use error::{Errors, Place, Problem};
 pub use field::{Field, help, markdown};
 pub use limits::{Limit, Limits};
+pub use names::nearest;
 pub use secret::{Secret, same_bytes};
 pub use setting::Setting;
 pub use size::ByteSize;

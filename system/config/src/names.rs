@@ -1,7 +1,15 @@
 //! Which name was meant.
 
-/// The name among `known` that is nearest to `given`, if it is near: at most a third of it differs.
-pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The name among `known` that is nearest to `given`, if it is near: at most a third of it differs. For messages about
+/// names that are not known. Of a text longer than 64 bytes nothing is near.
+///
+/// ```
+/// use simurgh_config::nearest;
+///
+/// assert_eq!(nearest("prot", ["host", "port"].into_iter()), Some("port"));
+/// assert_eq!(nearest("colour", ["host", "port"].into_iter()), None);
+/// ```
+pub fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Names are short; a long text is none of them and not worth the squares.
     if given.len() > 64 {
         return None;

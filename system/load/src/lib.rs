@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod command;
 mod figures;
 mod histogram;
 mod options;
@@ -22,6 +23,7 @@ mod report;
 mod scenario;
 mod shared;
 
+pub use command::main;
 pub use figures::Figures;
 pub use histogram::Histogram;
 pub use options::{Command, Options, OptionsError, Scenario};

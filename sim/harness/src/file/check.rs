@@ -375,6 +375,7 @@ impl Checks<'_> {
                 .invariants
                 .keys()
                 .copied()
+                .chain(self.registry.properties.keys().copied())
                 .chain(crate::judge::CLASSES.iter().map(|(class, ..)| *class))
                 .collect();
             match text.strip_prefix("fail:") {

@@ -285,7 +285,7 @@ const INVARIANT: Table = Table {
 const EXPECT: Table = Table {
     head: "[expect]",
     fields: &[
-        field("outcome", Kind::Text, "pass", "pass, or fail: and an invariant or the class of a verdict"),
+        field("outcome", Kind::Text, "pass", "pass, or fail: and an invariant, a property or the class of a verdict"),
         field("reach", Kind::Texts, "", "probes that must be passed in at least one seed of the set"),
         field("never", Kind::Texts, "", "probes that must not be passed in any seed"),
         field("live", Kind::Table(&LIVE), "", "progress that must be made once a core is healed"),

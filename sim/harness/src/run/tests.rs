@@ -1,0 +1,305 @@
+//! What a scenario file says is what happens, looked at from inside of small worlds.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use simurgh_runtime::net::UdpSocket;
+use simurgh_runtime::observe::Event;
+use simurgh_runtime::{self as runtime, Instant, sync::Mutex};
+use simurgh_sim::{Invariant, Seen};
+
+use super::{Look, run};
+use crate::file::Scenario;
+use crate::plan::Plan;
+use crate::property::Property;
+use crate::registry::Registry;
+use crate::report::Report;
+use crate::subject::{Client, Seat, Subject, Workload};
+
+const PORT: u16 = 4000;
+
+/// Who was heard by whom, and when, in seconds.
+type Heard = Arc<Mutex<Vec<(String, String, f64)>>>;
+type Pairs = BTreeSet<(String, String)>;
+
+/// Is asked in the calm, and may not be before its time, in seconds.
+struct NotBefore(f64);
+
+impl Invariant for NotBefore {
+    fn name(&self) -> &'static str {
+        "mesh.not_before"
+    }
+
+    fn calm(&mut self) -> Result<(), String> {
+        if now() < self.0 { Err(format!("asked at {} s", now())) } else { Ok(()) }
+    }
+}
+
+/// Is broken by the first event, through no fault of the program's.
+struct Hopeless;
+
+impl Invariant for Hopeless {
+    fn name(&self) -> &'static str {
+        "mesh.hopeless"
+    }
+
+    fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
+        Err(format!("{} says {}", seen.node, seen.event.name))
+    }
+
+    fn is_impossible(&self) -> bool {
+        true
+    }
+}
+
+fn now() -> f64 {
+    simurgh_sim::elapsed().as_secs_f64()
+}
+
+/// Tells all others that it is there, each 100 ms, and keeps whom it hears.
+async fn chatter(seat: Seat, heard: Heard) -> Result<(), String> {
+    const ROUND: Duration = Duration::from_millis(100);
+    let socket = UdpSocket::bind(([0, 0, 0, 0], PORT).into()).await.map_err(|error| error.to_string())?;
+    let others: Vec<SocketAddr> =
+        seat.of_role("node").filter(|place| place.name != seat.name()).map(|place| (place.ip, PORT).into()).collect();
+    let name = if seat.text("says") == "loud" { "mesh.said" } else { "mesh.said.heartbeat" };
+    runtime::ready();
+    let mut buffer = [0; 64];
+    for round in 1u64.. {
+        for other in &others {
+            let _ = socket.send_to(seat.name().as_bytes(), *other).await;
+        }
+        let next = Instant::now() + ROUND;
+        let left = || next.saturating_duration_since(Instant::now());
+        while let Ok(read) = runtime::timeout(left(), socket.recv_from(&mut buffer)).await {
+            let Ok((len, _)) = read else { continue };
+            let from = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            heard.lock().push((from, seat.name().to_owned(), now()));
+        }
+        runtime::sim::world(|world| world.observe(&Event { name, measurements: &[], metadata: &[] }));
+        if round % 10 == 0 {
+            runtime::probe!("mesh.tenth");
+        }
+    }
+    Ok(())
+}
+
+async fn waits_for_ever(_: Client) -> Result<(), String> {
+    std::future::pending().await
+}
+
+fn registry(heard: &Heard) -> Registry {
+    let heard = Arc::clone(heard);
+    Registry::new()
+        .subject(
+            Subject::new("mesh", "each tells each that it is there")
+                .role("node", move |seat| chatter(seat, Arc::clone(&heard)))
+                .knob("says", "quiet"),
+        )
+        .workload(Workload::new("mesh.wait", "mesh", "waits for ever", &["wait"], waits_for_ever))
+        .property(Property::new(
+            "mesh.small",
+            "no number is large",
+            || 0..1_000_000u32,
+            |number| if number < 100 { Ok(()) } else { Err(format!("{number} is large")) },
+        ))
+        .invariant("mesh.not_before", "the calm is not over before its time", |params| {
+            NotBefore(params.time_or("time", Duration::ZERO).as_secs_f64())
+        })
+        .invariant("mesh.hopeless", "nothing ever happens", |_| Hopeless)
+        .probe("mesh.tenth", "a node has said it ten times more")
+}
+
+fn play(text: &str) -> (Report, Heard) {
+    let heard = Heard::default();
+    let registry = registry(&heard);
+    let text = format!("schema = 1\nname = \"mesh\"\nwhy = \"a test\"\n{text}");
+    let scenario =
+        Scenario::parse(Path::new("mesh.toml"), &text, &registry).unwrap_or_else(|problems| panic!("{problems}"));
+    let (report, _) = run(&Arc::new(Plan::new(&scenario, 3)), &Arc::new(registry), Look::default());
+    (report, heard)
+}
+
+/// Whom each heard between two times.
+fn between(heard: &Heard, from: f64, until: f64) -> Pairs {
+    let heard = heard.lock();
+    let in_time = heard.iter().filter(|(_, _, at)| (from..until).contains(at));
+    in_time.map(|(from, to, _)| (from.clone(), to.clone())).collect()
+}
+
+/// Whom each of `count` nodes hears while a fault lasts. Zones are two, given in turn.
+fn heard_under(count: usize, fault: &str) -> Pairs {
+    let (report, heard) = play(&format!(
+        "subject = \"mesh\"\n[topology]\nnode = {{ count = {count}, zones = 2 }}\n[time]\nwarmup = \"1s\"\nchaos = \"2s\"\ncalm = \"1s\"\n{fault}"
+    ));
+    assert!(report.passed(), "{:?}", report.verdict);
+    between(&heard, 1.2, 3.0)
+}
+
+fn all_pairs(count: usize) -> Pairs {
+    let name = |number: usize| format!("node{number}");
+    let pairs = (1..=count).flat_map(|one| (1..=count).map(move |other| (one, other)));
+    pairs.filter(|(one, other)| one != other).map(|(one, other)| (name(one), name(other))).collect()
+}
+
+fn struck(kind: &str, target: &str, rest: &str) -> String {
+    format!("[[fault]]\nkind = \"{kind}\"\ntarget = {target}\nat = \"0s\"\nhold = \"10s\"\n{rest}")
+}
+
+#[test]
+fn selectors_strike_whom_they_say() {
+    assert_eq!(heard_under(4, ""), all_pairs(4));
+    assert_eq!(heard_under(4, &struck("partition", "\"all\"", "")), Pairs::new());
+
+    let reached = |pairs: &Pairs, node: usize| pairs.iter().filter(|(_, to)| *to == format!("node{node}")).count();
+    let ring = heard_under(5, &struck("partition", "\"ring\"", ""));
+    assert_eq!((1..=5).map(|node| reached(&ring, node)).collect::<Vec<_>>(), [2; 5], "{ring:?}");
+    assert!(ring.iter().all(|(from, to)| ring.contains(&(to.clone(), from.clone()))), "{ring:?}");
+
+    let cut = |pairs: Pairs| all_pairs(4).difference(&pairs).cloned().collect::<Vec<_>>();
+    let pair = cut(heard_under(4, &struck("partition", "\"pair\"", "")));
+    assert!(matches!(&pair[..], [(a, b), (c, d)] if (a, b) == (d, c)), "{pair:?}");
+    let deaf = cut(heard_under(4, &struck("partition", "\"pair\"", "direction = \"in\"")));
+    assert_eq!(deaf.len(), 1, "{deaf:?}");
+
+    let zone =
+        |name: &String| name.trim_start_matches("node").parse::<usize>().map_or(0, |number| (number - 1) % 2 + 1);
+    let same: Pairs = all_pairs(4).into_iter().filter(|(from, to)| zone(from) == zone(to)).collect();
+    assert_eq!(heard_under(4, &struck("partition", "\"zone:1\"", "")), same);
+    let second: Pairs = same.iter().filter(|(from, _)| zone(from) == 2).cloned().collect();
+    assert_eq!(heard_under(4, &struck("kill.crash", "\"zone:1\"", "")), second);
+    assert_eq!(heard_under(4, &struck("kill.crash", "\"role:node\"", "")), Pairs::new());
+    let named = cut(heard_under(
+        4,
+        &struck("partition", "[\"node1\"]", "others = [\"node2\", \"node4\"]\ndirection = \"out\""),
+    ));
+    assert_eq!(named, [("node1".to_owned(), "node2".to_owned()), ("node1".to_owned(), "node4".to_owned())]);
+}
+
+#[test]
+fn a_fault_that_waits_for_a_probe_strikes_when_it_is_passed() {
+    // A node passes the probe each second.
+    let world = "subject = \"mesh\"\n[topology]\nnode = { count = 1 }\n[time]\nwarmup = \"1500ms\"\nchaos = \"4s\"\ncalm = \"1s\"\n";
+    // In tenths of a second.
+    let at = |fault: &str| -> Vec<u64> {
+        let (report, _) =
+            play(&format!("{world}[[fault]]\nkind = \"pause\"\nhold = \"1ms\"\non = \"mesh.tenth\"\n{fault}"));
+        assert!(report.passed(), "{:?}", report.verdict);
+        report.faults.iter().map(|fault| (fault.at_ns + 50_000_000) / 100_000_000).collect()
+    };
+    assert_eq!(at(""), [20, 30, 40, 50]);
+    assert_eq!(at("nth = 2"), [30]);
+    assert_eq!(at("max = 1"), [20]);
+    assert_eq!(at("nth = 9"), [0; 0]);
+}
+
+/// Five nodes; progress is demanded of a core from 2 s to 5 s, and all is whole at 8 s.
+fn with_core(core: &str, faults: &str) -> Heard {
+    let (report, heard) = play(&format!(
+        "subject = \"mesh\"\n[topology]\nnode = {{ count = 5 }}\n[time]\nwarmup = \"1s\"\nchaos = \"1s\"\ncalm = \"6s\"\n\
+         [expect]\nlive = {{ core = \"{core}\", within = \"3s\", what = [\"converged\"] }}\n{faults}"
+    ));
+    assert!(report.passed(), "{:?}", report.verdict);
+    assert_eq!(between(&heard, 6.0, 8.0), all_pairs(5), "in the end all is mended");
+    heard
+}
+
+#[test]
+fn a_core_is_healed_and_all_other_failures_stay() {
+    let of_core = |name: &str| matches!(name, "node3" | "node4" | "node5");
+    let fault = |kind: &str, node: &str, rest: &str| {
+        format!("[[fault]]\nkind = \"{kind}\"\ntarget = [\"{node}\"]\nat = \"500ms\"\n{rest}\n")
+    };
+    // One is down, one stands still for longer than the fault itself would last.
+    let faults = fault("kill.crash", "node1", "hold = \"30s\"") + &fault("pause", "node2", "hold = \"600ms\"");
+    let core: Pairs = all_pairs(5).into_iter().filter(|(from, to)| of_core(from) && of_core(to)).collect();
+    assert_eq!(between(&with_core("quorum", &faults), 2.3, 5.0), core);
+    assert_eq!(between(&with_core("all", &faults), 2.3, 5.0), all_pairs(5));
+    // Two are deaf: they are heard, and hear nobody.
+    let faults = ["node1", "node2"].map(|node| fault("partition", node, "direction = \"in\"\nhold = \"30s\"")).concat();
+    let heard = between(&with_core("quorum", &faults), 2.3, 5.0);
+    let expected: Pairs = all_pairs(5).into_iter().filter(|(_, to)| of_core(to)).collect();
+    assert_eq!(heard, expected);
+    // A fault that is over by then is not brought back.
+    let faults = fault("kill.crash", "node1", "hold = \"100ms\"");
+    assert_eq!(between(&with_core("quorum", &faults), 2.3, 5.0), all_pairs(5));
+}
+
+#[test]
+fn what_must_come_true_is_asked_in_time() {
+    let world = |what: &str, time: &str, says: &str| {
+        play(&format!(
+            "subject = \"mesh\"\n[topology]\nnode = {{ count = 2 }}\n[time]\nwarmup = \"1s\"\nchaos = \"1s\"\ncalm = \"5s\"\n\
+             [swarm]\nknobs = {{ says = \"{says}\" }}\n[[invariant]]\nname = \"mesh.not_before\"\nparams = {{ time = \"{time}\" }}\n\
+             [expect]\nlive = {{ within = \"2s\", what = [{what}] }}\n"
+        ))
+        .0
+        .verdict
+    };
+    // `converged` asks at the bound, the end of the calm phase asks in any case.
+    assert_eq!(world("\"converged\"", "3900ms", "quiet").class, "pass");
+    let early = world("\"converged\"", "5s", "quiet");
+    assert_eq!((early.class.as_str(), early.invariant.as_str()), ("invariant", "mesh.not_before"));
+    assert_eq!(world("\"calls_answered\"", "5s", "quiet").class, "pass");
+    assert_eq!(world("\"quiescent\"", "0", "quiet").class, "pass");
+    let loud = world("\"quiescent\"", "0", "loud");
+    assert_eq!(loud.class, "liveness");
+    assert!(loud.message.contains("does not come to rest"), "{}", loud.message);
+    assert_eq!(world("\"calls_answered\"", "0", "loud").class, "pass");
+}
+
+#[test]
+fn what_is_impossible_is_not_called_stuck() {
+    let waits = |core: &str, faults: &str| {
+        let (report, _) = play(&format!(
+            "[topology]\nnode = {{ count = 5 }}\nclient = {{ count = 1 }}\n[time]\nwarmup = \"1s\"\nchaos = \"1s\"\ncalm = \"3s\"\n\
+             [[workload]]\nname = \"mesh.wait\"\n[expect]\nlive = {{ core = \"{core}\", within = \"2s\" }}\n{faults}"
+        ));
+        assert!(
+            report.verdict.message.starts_with("client1 still waits for an answer, 2s after "),
+            "{:?}",
+            report.verdict
+        );
+        let lacks: Vec<String> =
+            report.verdict.evidence.iter().map(|evidence| format!("{} {}", evidence.key, evidence.seen)).collect();
+        (report.verdict.class.clone(), report.verdict.fingerprint.clone(), lacks.join("; "))
+    };
+    let strike = |kind: &str, target: &str| {
+        format!("[[fault]]\nkind = \"{kind}\"\ntarget = \"{target}\"\nat = \"500ms\"\nhold = \"100ms\"\n")
+    };
+    let (stuck, fingerprint, lacks) = waits("all", "");
+    assert_eq!(
+        (stuck.as_str(), lacks.as_str()),
+        ("liveness", "node1 runs; node2 runs; node3 runs; node4 runs; node5 runs")
+    );
+    for kind in ["kill.wipe", "disk.lie"] {
+        assert_eq!(waits("all", &strike(kind, "minority")).0, "liveness");
+        for core in ["all", "quorum"] {
+            let (class, other, lacks) = waits(core, &strike(kind, "majority"));
+            assert_eq!(class, "stuck-impossible");
+            assert_ne!(other, fingerprint);
+            assert_eq!(lacks.matches("its disk was lost or lied").count(), 3, "{lacks}");
+        }
+    }
+    // Dead ones are healed, or are no more than a minority.
+    assert_eq!(waits("quorum", &strike("kill.power", "majority")).0, "liveness");
+    let (report, _) =
+        play("subject = \"mesh\"\n[topology]\nnode = { count = 1 }\n[[invariant]]\nname = \"mesh.hopeless\"\n");
+    assert_eq!(
+        (report.verdict.class.as_str(), report.verdict.invariant.as_str()),
+        ("stuck-impossible", "mesh.hopeless")
+    );
+    assert_eq!(report.verdict.exit_code, 26);
+}
+
+#[test]
+fn a_property_that_does_not_hold_is_named() {
+    let (report, _) = play("level = \"property\"\n[[workload]]\nname = \"mesh.small\"\ncases = 50\n");
+    assert_eq!((report.verdict.class.as_str(), report.verdict.invariant.as_str()), ("invariant", "mesh.small"));
+    assert_eq!(report.verdict.message, "100 is large for 100");
+    let (report, _) = play("level = \"property\"\n[[workload]]\nname = \"mesh.small\"\ncases = 0\n");
+    assert!(report.passed(), "no case is tried");
+}
