@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::bank;
 use crate::file::{Node, Scenario, json_schema};
 use crate::registry::Registry;
 use crate::report::{Report, replay_command};
@@ -14,11 +15,11 @@ use crate::set::{KEEP, Options, run_set};
 use crate::worker::{self, Job};
 
 /// A command: its name, its words, what it does, and an example.
-struct Command {
-    name: &'static str,
-    words: &'static str,
-    about: &'static str,
-    example: &'static str,
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) words: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) example: &'static str,
 }
 
 const COMMANDS: [Command; 7] = [
@@ -111,8 +112,12 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         for command in &COMMANDS {
             println!("usage: sim {} {}", command.name, command.words);
         }
+        println!("usage: sim {}", bank::USAGE);
         println!("       sim COMMAND --help says more\n");
         return None;
+    }
+    if name == "bank" {
+        return Some(bank::command(registry, rest));
     }
     let command = COMMANDS.iter().find(|command| command.name == name)?;
     if rest.iter().any(|word| word == "--help" || word == "-h") {
@@ -147,15 +152,15 @@ fn is_file(word: &str) -> bool {
 }
 
 /// The words after a command.
-struct Words {
-    name: Option<String>,
+pub(crate) struct Words {
+    pub(crate) name: Option<String>,
     /// The names after the first.
-    more: Vec<String>,
-    values: BTreeMap<String, String>,
+    pub(crate) more: Vec<String>,
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 impl Words {
-    fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
         let mut parsed = Self { name: None, more: Vec::new(), values: BTreeMap::new() };
         // Those in capitals after them take a value.
         let takes_value = |flag: &str| {
@@ -191,27 +196,27 @@ impl Words {
         Ok(parsed)
     }
 
-    fn number(&self, flag: &str) -> Result<Option<u64>, String> {
+    pub(crate) fn number(&self, flag: &str) -> Result<Option<u64>, String> {
         let parse =
             |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
         self.values.get(flag).map(parse).transpose()
     }
 
-    fn has(&self, flag: &str) -> bool {
+    pub(crate) fn has(&self, flag: &str) -> bool {
         self.values.contains_key(flag)
     }
 
-    fn file(&self) -> Result<PathBuf, String> {
+    pub(crate) fn file(&self) -> Result<PathBuf, String> {
         self.name.as_ref().map(PathBuf::from).ok_or_else(|| "which file? sim list names them".to_owned())
     }
 }
 
-fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
+pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
     Scenario::read(path, registry).map_err(|problems| problems.to_string())
 }
 
 /// The seed that a resolved file was resolved for.
-fn own_seed(scenario: &Scenario) -> Option<u64> {
+pub(crate) fn own_seed(scenario: &Scenario) -> Option<u64> {
     scenario.root.find("plan.seed").and_then(Node::as_text).and_then(|seed| seed.parse().ok())
 }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
 
+mod bank;
 mod chaos;
 mod command;
 mod fault;
@@ -15,6 +16,7 @@ mod file;
 mod judge;
 mod plan;
 mod property;
+mod reach;
 mod record;
 mod registry;
 mod render;
@@ -32,6 +34,7 @@ pub use fault::{FaultKind, Strike, Takes};
 pub use file::{Problems, Scenario, json_schema};
 pub use judge::{CLASSES, exit_code};
 pub use property::Property;
+pub use reach::{Reached, Spot, Trail};
 pub use registry::{Params, Registry};
 pub use render::{About, Size, Standing};
 pub use report::{

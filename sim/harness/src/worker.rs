@@ -14,6 +14,7 @@ use simurgh_sim::shared::tail;
 
 use crate::file::Scenario;
 use crate::plan::Plan;
+use crate::reach::Spot;
 use crate::registry::Registry;
 use crate::report::{Judgement, Report};
 use crate::run::{Look, run};
@@ -34,6 +35,9 @@ pub(crate) struct Job {
     pub(crate) look: Look,
     /// How long a run may take in real time.
     pub(crate) wall_s: u64,
+    /// The spot to which runs may come.
+    #[serde(default)]
+    pub(crate) spot: Option<Spot>,
 }
 
 /// Does the job on standard input.
@@ -48,7 +52,7 @@ pub(crate) fn work(registry: &Registry) -> Result<(), String> {
     let registry = Arc::new(registry.clone());
     for seed in job.seeds {
         tell(&format!("start\t{seed}"));
-        let (mut report, is_stuck) = run(&Arc::new(Plan::new(&scenario, seed)), &registry, job.look);
+        let (mut report, is_stuck) = run(&Arc::new(Plan::new(&scenario, seed)), &registry, job.look, job.spot.clone());
         report.file = job.path.display().to_string();
         tell(&format!("done\t{}", report.to_json()));
         if is_stuck {
@@ -167,7 +171,7 @@ fn name_of(text: &str) -> String {
 impl Job {
     /// A job on a scenario.
     pub(crate) fn new(scenario: &Scenario, seeds: Vec<u64>) -> Self {
-        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: WALL_S }
+        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: WALL_S, spot: None }
     }
 }
 
