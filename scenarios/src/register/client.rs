@@ -105,6 +105,10 @@ impl Client {
             Answer::Has(tagged) => Some(tagged),
             Answer::Kept => None,
         };
+        let versions: Vec<Version> = answers.iter().copied().filter_map(has).map(|tagged| tagged.version).collect();
+        if versions.windows(2).any(|two| two[0] != two[1]) {
+            probe!("register.disagreed");
+        }
         answers.into_iter().filter_map(has).max_by_key(|tagged| tagged.version).unwrap_or_default()
     }
 
@@ -127,7 +131,8 @@ impl Client {
                     answers = self.couriers.ask(request);
                     heard.clear();
                 }
-                Err(_) => {} // whom one reaches may have changed
+                // Whom one reaches may have changed.
+                Err(_) => probe!("register.waited"),
             }
         }
         heard

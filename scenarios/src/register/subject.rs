@@ -24,7 +24,9 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .invariant("replica.converges", "replicas agree in the end", |_| ReplicasConverge::default())
         .invariant("live.progress", "in the calm, who asks is answered", |_| LiveProgress::default())
         .invariant("node.quiesces", "when nobody asks, nobody says anything", |_| NodeQuiesces::default())
-        .invariant("memory.bounded", "what has a bound keeps to it", |_| MemoryBounded);
+        .invariant("memory.bounded", "what has a bound keeps to it", |_| MemoryBounded)
+        .probe("register.disagreed", "replicas that were asked have different versions")
+        .probe("register.waited", "a client waits 50 ms for one more replica");
     PLANTED.iter().fold(registry, |registry, (name, about)| registry.planted(name, about))
 }
 

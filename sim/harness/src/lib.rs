@@ -9,6 +9,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
 
 mod bank;
+mod base;
 mod chaos;
 mod command;
 mod fault;

@@ -250,7 +250,8 @@ impl Follower {
         let spot = &wanted.spot;
         let from_ns = at_ns.saturating_sub(spot.within_ns);
         let are_close = wanted.seen_ns.iter().all(|seen| seen.is_some_and(|seen| seen >= from_ns));
-        let is_held = |kind: &String| faults.iter().any(|fault| fault.kind == *kind && holds(fault, at_ns, spot.within_ns));
+        let is_held =
+            |kind: &String| faults.iter().any(|fault| fault.kind == *kind && holds(fault, at_ns, spot.within_ns));
         if !wanted.seen_ns.is_empty()
             && are_close
             && spot.during.iter().all(is_held)

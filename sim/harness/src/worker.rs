@@ -3,6 +3,7 @@
 //! A worker is this very program, started with `__scenario` and a job on its standard input. It writes a line before
 //! each run and a report after it, so that one that dies still tells of which seed.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -151,6 +152,16 @@ pub(crate) fn launch(job: &Job, mut each: impl FnMut(Report)) -> Vec<u64> {
     left
 }
 
+/// Runs a job many times, each in a process of its own: the hashes in words, and whether there is one.
+pub(crate) fn hashes(job: &Job, times: u64) -> (String, bool) {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for _ in 0..times {
+        launch(job, |report| *counts.entry(report.trace_hash).or_default() += 1);
+    }
+    let told = counts.iter().map(|(hash, count)| format!("hash {hash} in {count} of {times} processes\n")).collect();
+    (told, counts.values().eq([&times]))
+}
+
 fn report_of_death(job: &Job, seed: u64, class: &str, why: &str) -> Report {
     Report {
         magic: crate::report::MAGIC.into(),
@@ -171,7 +182,14 @@ fn name_of(text: &str) -> String {
 impl Job {
     /// A job on a scenario.
     pub(crate) fn new(scenario: &Scenario, seeds: Vec<u64>) -> Self {
-        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: WALL_S, spot: None }
+        Self {
+            path: scenario.path.clone(),
+            text: scenario.print(),
+            seeds,
+            look: Look::default(),
+            wall_s: WALL_S,
+            spot: None,
+        }
     }
 }
 

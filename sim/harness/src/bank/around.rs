@@ -51,8 +51,8 @@ fn added(rest: &[Made], point: u64, polls: u64, draws: &mut Stream) -> Vec<Made>
     let mut made = Vec::new();
     for poll in point..polls {
         let own = rest.next_if(|(at, ..)| *at == poll);
-        let more = (draws.below(ADDED_ONE_IN) == 0)
-            .then(|| (poll, draws.below(3) as u32, draws.chance(0.5).then_some(0)));
+        let more =
+            (draws.below(ADDED_ONE_IN) == 0).then(|| (poll, draws.below(3) as u32, draws.chance(0.5).then_some(0)));
         made.extend(more.or(own));
         if made.len() >= DECISIONS_MAX {
             break;

@@ -65,15 +65,17 @@ pub(crate) fn from_root(path: &Path) -> PathBuf {
 pub(crate) fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let built = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists()).map(Path::to_owned);
-    built
-        .or_else(|| std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from))
-        .unwrap_or_else(|| root().join("target"))
+    built.or_else(|| std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from)).unwrap_or_else(|| root().join("target"))
 }
 
 /// Today, in UTC: year, month, day.
 pub(crate) fn today() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    date(since.as_secs() / 86_400)
+    date(day())
+}
+
+/// Today, in UTC, as the number of days since 1970.
+pub(crate) fn day() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs() / 86_400
 }
 
 /// A day by its number since 1970, as the Gregorian calendar has it.

@@ -13,11 +13,13 @@ use crate::registry::Registry;
 use crate::set::{self, run_set};
 
 use super::around::AROUND;
-use super::build::{Build, root};
+use super::build::{Build, from_root, root};
 use super::entry::{Entry, Kept, size};
 use super::keep::{Bank, FOLDER, PENDING, folder_of, make, replace, write};
 use super::replay::{Options, Replayed, Verdict, replay_all};
 
+/// Schedules that one replay may try.
+const AROUND_MAX: u64 = 100_000;
 /// Seeds that `renew` tries, unless told otherwise.
 const RENEW_SEEDS: u64 = 2000;
 
@@ -38,10 +40,11 @@ const COMMANDS: [Command; 6] = [
     },
     Command {
         name: "bank add",
-        words: "FILE [--seed N] [--bank DIR]",
+        words: "FILE [--seed N] [--replace] [--bank DIR]",
         about: "Runs a seed of a scenario file twice and keeps its failure. FILE is any scenario file; one that holds a plan,\n\
                 as a small one or one of seeds/pending does, knows its seed, and is taken away from seeds/pending.\n\
-                The entry goes to the file's [seeds] bank, or to a folder of the scenario's name.",
+                The entry goes to the file's [seeds] bank, or to a folder of the scenario's name. --replace puts it in the place\n\
+                of one of the same defect, as a smaller one should be.",
         example: "sim bank add scenarios/negative/register-timer.toml --seed 4",
     },
     Command {
@@ -80,7 +83,9 @@ pub(crate) const USAGE: &str = "bank list|show|add|replay|close|renew ...";
 pub(crate) fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
     let (name, rest) = args.split_first().map_or(("--help", &[][..]), |(name, rest)| (name.as_str(), rest));
     if matches!(name, "help" | "--help" | "-h") {
-        println!("The bank of failing seeds, in the folder {FOLDER}: each can be run again, and says whether it comes to\nwhere it failed.\n");
+        println!(
+            "The bank of failing seeds, in the folder {FOLDER}: each can be run again, and says whether it comes to\nwhere it failed.\n"
+        );
         for command in &COMMANDS {
             println!("usage: sim {} {}", command.name, command.words);
         }
@@ -140,7 +145,11 @@ impl Place<'_> {
             let found: Vec<&Kept> = bank.kept.iter().filter(|kept| is_meant(kept, word)).collect();
             if found.is_empty() {
                 let known = bank.kept.iter().map(Kept::name);
-                return Err(format!("there is no entry {word} below {}; {}", self.folder.display(), crate::file::instead(word, known)));
+                return Err(format!(
+                    "there is no entry {word} below {}; {}",
+                    self.folder.display(),
+                    crate::file::instead(word, known)
+                ));
             }
             kept.extend(found.into_iter().cloned());
         }
@@ -169,16 +178,18 @@ impl Place<'_> {
         for one in &kept {
             match one {
                 Kept::Plan(entry) => println!(
-                    "{:<8} {:<16} {:<36} seed {:<8} {} {}",
+                    "{:<8} {:<16} {:<36} seed {:<8} {}",
                     entry.state().word(),
                     entry.facts.fingerprint,
                     entry.name(),
                     entry.seed(),
-                    entry.facts.class,
-                    entry.facts.invariant
+                    entry.what()
                 ),
                 Kept::Plain(plain) => {
-                    println!("{:<8} {:<16} {:<36} seed {:<8} {}", "fixed", "form 1", plain.simulation, plain.seed, plain.why);
+                    println!(
+                        "{:<8} {:<16} {:<36} seed {:<8} {}",
+                        "fixed", "form 1", plain.simulation, plain.seed, plain.why
+                    );
                 }
             }
         }
@@ -195,7 +206,7 @@ impl Place<'_> {
         let Entry { facts, spot, .. } = &entry;
         println!("{} ({})", entry.path.display(), entry.state().word());
         println!("{} seed {}, from {}", entry.name(), entry.seed(), facts.file);
-        println!("{} {} at {}, event {}", facts.class, facts.invariant, crate::render::time(facts.at_ns), facts.event);
+        println!("{} at {}, event {}", entry.what(), crate::render::time(facts.at_ns), facts.event);
         println!("  {}", facts.message);
         println!("kept {} in {}, trace {}", facts.opened, facts.build.words(), facts.trace_hash);
         match &entry.scenario {
@@ -230,24 +241,24 @@ impl Place<'_> {
                 return Ok(ExitCode::from(exit_code(failed.class)));
             }
         };
-        // A pending entry knows where it came from.
-        let came = Kept::read(&scenario.path, self.registry).ok();
-        if let Some(Kept::Plan(pending)) = &came {
-            entry.facts.file.clone_from(&pending.facts.file);
-            entry.facts.scenario_hash.clone_from(&pending.facts.scenario_hash);
+        // An entry knows where it came from.
+        if let Ok(Kept::Plan(known)) = Kept::read(&scenario.path, self.registry) {
+            entry.facts.file.clone_from(&known.facts.file);
+            entry.facts.scenario_hash.clone_from(&known.facts.scenario_hash);
         }
-        write(&mut entry, &folder_of(&scenario, &self.folder)?, false)?;
-        if came.is_some() && scenario.path.parent().is_some_and(|folder| folder.ends_with(PENDING)) {
+        write(&mut entry, &folder_of(&scenario, &self.folder)?, self.words.has("replace"))?;
+        if scenario.path.parent().is_some_and(|folder| folder.ends_with(PENDING)) {
             std::fs::remove_file(&scenario.path).map_err(|error| format!("{}: {error}", scenario.path.display()))?;
         }
-        println!("{}: {} {}", entry.path.display(), entry.facts.class, entry.facts.message);
+        let path = from_root(&entry.path);
+        println!("{}: {} {}", path.display(), entry.facts.class, entry.facts.message);
         println!("its spot: {}", entry.spot.marks.join(", "));
-        println!("replay it: cargo sim bank replay {}", entry.path.display());
+        println!("replay it: cargo sim bank replay {}", path.display());
         Ok(ExitCode::SUCCESS)
     }
 
     fn options(&self) -> Result<Options, String> {
-        let around = self.words.number("around")?;
+        let around = self.words.number("around")?.map(|around| around.min(AROUND_MAX));
         Ok(Options { around: around.unwrap_or(AROUND), always: around.is_some(), build: Build::of_here() })
     }
 
@@ -373,7 +384,7 @@ fn say_broken(broken: &[Problems]) {
 }
 
 fn tell(kept: &Kept, replayed: &Replayed) {
-    let path = super::build::from_root(kept.path());
+    let path = from_root(kept.path());
     let (first, rest) = replayed.told.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     println!("{:<9} {}\n          {first}", replayed.verdict.word(), path.display());
     for line in rest {

@@ -25,12 +25,13 @@ use crate::registry::Registry;
 use crate::report::Report;
 use crate::value::Unit;
 
-use super::build::{Build, from_root, hash, today};
+use super::build::{Build, hash, today};
+use super::keep::origin;
 
 const MAGIC: &str = "simurgh bank";
 const FORM: i64 = 2;
 /// More decisions than these are no sparse schedule: the plan's seed and strategy give the same one.
-const DECISIONS_MAX: usize = 1000;
+const DECISIONS_MAX: usize = 200;
 /// The fields of the older form.
 const PLAIN: [&str; 4] = ["schema", "simulation", "seed", "why"];
 /// The longest message that is kept, in letters.
@@ -119,7 +120,11 @@ impl Kept {
 
     pub(crate) fn parse(path: &Path, text: &str, registry: &Registry) -> Result<Self, Problems> {
         let is_plain = text.lines().any(|line| line.split('=').next().is_some_and(|key| key.trim() == "simulation"));
-        if is_plain { Plain::parse(path, text).map(Kept::Plain) } else { Entry::parse(path, text, registry).map(|entry| Kept::Plan(Box::new(entry))) }
+        if is_plain {
+            Plain::parse(path, text).map(Kept::Plain)
+        } else {
+            Entry::parse(path, text, registry).map(|entry| Kept::Plan(Box::new(entry)))
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -199,7 +204,12 @@ impl Entry {
     }
 
     /// An entry of a run that failed, as it would stand at a path.
-    pub(crate) fn of(report: &Report, came_from: &Scenario, registry: &Registry, build: &Build) -> Result<Self, Problems> {
+    pub(crate) fn of(
+        report: &Report,
+        came_from: &Scenario,
+        registry: &Registry,
+        build: &Build,
+    ) -> Result<Self, Problems> {
         // A process that died told no plan.
         let told = Some(report.plan.clone()).filter(|plan| !plan.is_empty());
         let text = told.unwrap_or_else(|| came_from.explain(report.seed));
@@ -212,9 +222,10 @@ impl Entry {
         let message = verdict.message.lines().next().unwrap_or_default();
         let mut plan = scenario.root.clone();
         plan.remove(&["bank"]);
+        let (file, scenario_hash) = origin(came_from, registry);
         let facts = Facts {
-            file: from_root(&came_from.path).display().to_string(),
-            scenario_hash: hash(&came_from.print()),
+            file,
+            scenario_hash,
             build: build.clone(),
             class: verdict.class.clone(),
             invariant: verdict.invariant.clone(),
@@ -229,6 +240,11 @@ impl Entry {
             stale: None,
         };
         Ok(Self { path: PathBuf::new(), plan, facts, spot: Spot::of(report), scenario: Ok(scenario) })
+    }
+
+    /// The class of its failure, and the invariant if it was one.
+    pub(crate) fn what(&self) -> String {
+        format!("{} {}", self.facts.class, self.facts.invariant).trim_end().to_owned()
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -392,7 +408,10 @@ impl Reading<'_> {
     fn all(&mut self) -> (Facts, Spot) {
         let nothing = (Facts::default(), Spot::default());
         if self.root.get("bank").is_none() {
-            self.wrong("bank", "[bank] is missing: this is a scenario file and no entry; sim bank add makes one of it".into());
+            self.wrong(
+                "bank",
+                "[bank] is missing: this is a scenario file and no entry; sim bank add makes one of it".into(),
+            );
             return nothing;
         }
         let magic = self.maybe("magic");
@@ -423,11 +442,7 @@ impl Reading<'_> {
         let facts = Facts {
             file: self.text("file"),
             scenario_hash: self.hash("scenario_hash"),
-            build: Build {
-                commit: self.maybe("commit"),
-                lock: self.maybe("lock"),
-                features: self.maybe("features"),
-            },
+            build: Build { commit: self.maybe("commit"), lock: self.maybe("lock"), features: self.maybe("features") },
             class: self.text("class"),
             invariant: self.maybe("invariant"),
             message: self.maybe("message"),
@@ -464,7 +479,10 @@ impl Reading<'_> {
             );
         }
         if spot.fingerprint() != reach {
-            self.wrong("bank.reach_fingerprint", "reach does not fit its hash: it was changed; sim bank renew makes it anew".into());
+            self.wrong(
+                "bank.reach_fingerprint",
+                "reach does not fit its hash: it was changed; sim bank renew makes it anew".into(),
+            );
         }
     }
 }
@@ -473,6 +491,9 @@ impl Reading<'_> {
 pub(crate) fn size(scenario: &Scenario) -> String {
     let plan = Plan::new(scenario, 0);
     let nodes: u32 = plan.roles.iter().map(|role| role.count).sum();
-    let decisions = plan.decisions.as_ref().map_or_else(|| "by seed and strategy".to_owned(), |made| format!("{} decisions", made.len()));
+    let decisions = plan
+        .decisions
+        .as_ref()
+        .map_or_else(|| "by seed and strategy".to_owned(), |made| format!("{} decisions", made.len()));
     format!("{nodes} nodes, {} faults, schedule: {decisions}", plan.faults.len())
 }

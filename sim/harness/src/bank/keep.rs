@@ -9,8 +9,8 @@ use crate::run::Look;
 use crate::set::KEEP;
 use crate::worker::{Job, launch};
 
-use super::build::{Build, root};
-use super::entry::{Entry, Kept};
+use super::build::{Build, from_root, hash, root};
+use super::entry::{Entry, Kept, State};
 
 /// The folder that the bank lies in, from the repository's.
 pub(crate) const FOLDER: &str = "seeds";
@@ -40,6 +40,33 @@ impl Bank {
             }
         }
         bank
+    }
+
+    /// That of the repository in which this runs.
+    pub(crate) fn of_here(registry: &Registry) -> Self {
+        Self::read(&root().join(FOLDER), registry)
+    }
+
+    /// The entries of failures that nobody planted and nobody mended.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Entry> {
+        self.entries().filter(|entry| matches!(entry.state(), State::Open | State::Stale))
+    }
+
+    /// Whether a failure of a scenario is known, in words.
+    pub(crate) fn standing(&self, fingerprint: &str, scenario: &str) -> String {
+        let of_defect = || self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
+        // A planted bug is known to its own scenario alone.
+        let known = of_defect().find(|entry| entry.state() != State::Planted || entry.name() == scenario);
+        match known {
+            None => format!("NEW {fingerprint}: no entry of the bank"),
+            Some(entry) => {
+                let path = from_root(&entry.path);
+                match &entry.facts.fixed_by {
+                    Some(by) => format!("NEW {fingerprint}: mended by {by}, and back: {}", path.display()),
+                    None => format!("KNOWN {fingerprint}: {} in the bank, {}", entry.state().word(), path.display()),
+                }
+            }
+        }
     }
 
     /// The entries that are plans.
@@ -76,13 +103,30 @@ pub(crate) fn folder_of(scenario: &Scenario, bank: &Path) -> Result<PathBuf, Str
     };
     let is_below = Path::new(own).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     if !is_below {
-        return Err(format!("{}: [seeds] bank = \"{own}\" must be a folder below the repository's", scenario.path.display()));
+        return Err(format!(
+            "{}: [seeds] bank = \"{own}\" must be a folder below the repository's",
+            scenario.path.display()
+        ));
     }
     // A bank that lies elsewhere has the same folders.
     Ok(match Path::new(own).strip_prefix(FOLDER) {
         Ok(below) => bank.join(below),
         Err(_) => root().join(own),
     })
+}
+
+/// The scenario file from which a file came, and its hash. A plan knows it no more; it has the name of one below
+/// `scenarios`, or it stands for itself.
+pub(super) fn origin(scenario: &Scenario, registry: &Registry) -> (String, String) {
+    let of = |scenario: &Scenario| (from_root(&scenario.path).display().to_string(), hash(&scenario.print()));
+    if scenario.root.find("plan.seed").is_none() {
+        return of(scenario);
+    }
+    let mut files = Vec::new();
+    crate::command::collect(&root().join("scenarios"), &mut files);
+    files.sort();
+    let named = files.iter().filter_map(|path| Scenario::read(path, registry).ok());
+    named.into_iter().find(|known| known.name() == scenario.name()).map_or_else(|| of(scenario), |known| of(&known))
 }
 
 /// Runs a seed of a scenario twice and makes an entry of its failure.
@@ -116,8 +160,8 @@ pub(crate) struct Failed {
     pub(crate) why: String,
 }
 
-/// Writes an entry to its place. One of the same defect and scenario is replaced only if it is `again`.
-pub(crate) fn write(entry: &mut Entry, folder: &Path, again: bool) -> Result<(), String> {
+/// Writes an entry to its place. One of the same defect and scenario is replaced only on request.
+pub(crate) fn write(entry: &mut Entry, folder: &Path, replaces: bool) -> Result<(), String> {
     let name = |tail: &str| folder.join(format!("{}{tail}.toml", entry.facts.fingerprint));
     let mut path = name("");
     if let Ok(text) = std::fs::read_to_string(&path) {
@@ -127,8 +171,11 @@ pub(crate) fn write(entry: &mut Entry, folder: &Path, again: bool) -> Result<(),
             path = name(&format!("-{}", entry.name().replace('/', "-")));
         }
     }
-    if path.exists() && !again {
-        return Err(format!("{} is there already: this defect is kept; sim bank renew writes it anew", path.display()));
+    if path.exists() && !replaces {
+        return Err(format!(
+            "{} is there already: this defect is kept; --replace puts this plan in its place",
+            from_root(&path).display()
+        ));
     }
     std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     replace(&path, &entry.print())?;

@@ -17,7 +17,8 @@ mod keep;
 mod pending;
 mod replay;
 
-pub(crate) use build::{root, target};
+pub(crate) use build::{Build, day, from_root, target};
 pub(crate) use command::{USAGE, command};
+pub(crate) use entry::Entry;
 pub(crate) use keep::Bank;
 pub(crate) use pending::{Pending, Running};

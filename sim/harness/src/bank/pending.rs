@@ -3,6 +3,9 @@
 //! A run writes its seeds to `sim/running-<process>.jsonl` in the target folder before it begins, line by line as they
 //! are started and done, and removes the file at its end. A file whose process is gone was killed: the next run says so.
 
+#![allow(clippy::print_stderr)] // a command line talks to its terminal
+
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,9 +17,9 @@ use crate::file::Scenario;
 use crate::registry::Registry;
 use crate::report::Report;
 
-use super::build::{Build, root, target};
+use super::build::{Build, from_root, root, target};
 use super::entry::Entry;
-use super::keep::{FOLDER, PENDING, replace};
+use super::keep::{Bank, FOLDER, PENDING, replace};
 
 /// Files of killed runs that are looked at, at most.
 const KILLED_MAX: usize = 20;
@@ -42,12 +45,24 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Begins it, and says which earlier runs were killed.
-    pub(crate) fn begin(scenario: &Scenario) -> Result<(Self, Vec<String>), String> {
-        Self::begin_in(&target().join("sim"), scenario)
+    /// Begins it, and says on standard error which seeds are to run, and which earlier runs were killed. None if
+    /// nothing can be written there: a run goes on without.
+    pub(crate) fn announce(scenario: &Scenario, seeds: &[u64]) -> Option<Self> {
+        let (first, last) = (seeds.first().copied().unwrap_or(0), seeds.last().copied().unwrap_or(0));
+        match Self::begin(&target().join("sim"), scenario) {
+            Ok((running, killed)) => {
+                killed.iter().for_each(|told| eprintln!("{told}"));
+                eprintln!("seeds {first} to {last}, written to {} before they run", running.path.display());
+                Some(running)
+            }
+            Err(why) => {
+                eprintln!("seeds {first} to {last}, not written down: {why}");
+                None
+            }
+        }
     }
 
-    fn begin_in(folder: &Path, scenario: &Scenario) -> Result<(Self, Vec<String>), String> {
+    fn begin(folder: &Path, scenario: &Scenario) -> Result<(Self, Vec<String>), String> {
         let path = folder.join(format!("running-{}.jsonl", std::process::id()));
         let wrong = |error: std::io::Error| format!("{}: {error}", path.display());
         std::fs::create_dir_all(folder).map_err(wrong)?;
@@ -66,11 +81,6 @@ impl Running {
     /// This one was run.
     pub(crate) fn done(&self, seed: u64) {
         self.write(&Line::Done { seed });
-    }
-
-    /// Where it stands.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     fn write(&self, line: &Line) {
@@ -123,27 +133,78 @@ pub(crate) struct Pending {
     folder: PathBuf,
     registry: Registry,
     build: Build,
-    /// Defects that the bank knows.
-    known: Vec<String>,
+    /// Defects that the bank has as open.
+    known: BTreeSet<String>,
+    told: Mutex<Vec<String>>,
 }
 
 impl Pending {
-    /// The folder, or `seeds/pending` of the repository; `known` are fingerprints that need not be kept.
-    pub(crate) fn new(folder: Option<PathBuf>, registry: &Registry, known: Vec<String>) -> Self {
-        let folder = folder.unwrap_or_else(|| root().join(FOLDER).join(PENDING));
-        Self { folder, registry: registry.clone(), build: Build::of_here(), known }
+    /// A folder, or `seeds/pending` of the repository, beside a bank.
+    pub(crate) fn new(folder: Option<PathBuf>, registry: &Registry, bank: &Bank) -> Self {
+        Self {
+            folder: folder.unwrap_or_else(|| root().join(FOLDER).join(PENDING)),
+            registry: registry.clone(),
+            build: Build::of_here(),
+            known: bank.open().map(|entry| entry.facts.fingerprint.clone()).collect(),
+            told: Mutex::default(),
+        }
     }
 
-    /// Keeps a failure, unless it is kept; says where, or why not.
-    pub(crate) fn keep(&self, scenario: &Scenario, report: &Report) -> Result<Option<PathBuf>, String> {
-        let fingerprint = &report.verdict.fingerprint;
-        let path = self.folder.join(format!("{fingerprint}.toml"));
-        if self.known.contains(fingerprint) || path.exists() {
-            return Ok(None);
+    /// Keeps a run, if it is a failure that nobody expected and that is not kept yet.
+    pub(crate) fn keep(&self, scenario: &Scenario, report: &Report) {
+        // What could not be judged is no failure, and what does not repeat cannot be kept.
+        let is_kept = matches!(report.verdict.class.as_str(), "pass" | "inconclusive" | "nondeterminism");
+        let path = self.folder.join(format!("{}.toml", report.verdict.fingerprint));
+        if is_kept
+            || scenario.expects(&report.verdict)
+            || self.known.contains(&report.verdict.fingerprint)
+            || path.exists()
+        {
+            return;
         }
-        let entry = Entry::of(report, scenario, &self.registry, &self.build).map_err(|problems| problems.to_string())?;
-        std::fs::create_dir_all(&self.folder).map_err(|error| format!("{}: {error}", self.folder.display()))?;
-        replace(&path, &entry.print())?;
-        Ok(Some(path))
+        let written = Entry::of(report, scenario, &self.registry, &self.build)
+            .map_err(|problems| problems.to_string())
+            .and_then(|entry| {
+                std::fs::create_dir_all(&self.folder).map_err(|error| format!("{}: {error}", self.folder.display()))?;
+                replace(&path, &entry.print())
+            });
+        let shown = from_root(&path);
+        self.told.lock().push(match written {
+            Ok(()) => format!("kept: {}; after a look at it: cargo sim bank add {}", shown.display(), shown.display()),
+            Err(why) => format!("seed {} could not be kept: {why}", report.seed),
+        });
+    }
+
+    /// What was kept, one line each.
+    pub(crate) fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.told.lock())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_killed_leaves_its_seeds_and_the_next_one_tells_them_once() {
+        let folder = std::env::temp_dir().join(format!("simurgh-running-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        // No process has a number as high as this.
+        let lines = [
+            Line::Begin { magic: MAGIC.into(), file: "a.toml".into() },
+            Line::Start { seeds: vec![3, 4, 5] },
+            Line::Done { seed: 4 },
+        ];
+        let text: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
+        std::fs::write(folder.join("running-4194999.jsonl"), text.join("\n") + "\n{\"is\":\"do").unwrap();
+        std::fs::write(folder.join(format!("running-{}.jsonl", std::process::id())), &text[0]).unwrap();
+        let told = killed(&folder);
+        assert_eq!(
+            told,
+            ["a run of a.toml was killed while it ran seeds 3, 5; again: cargo sim run a.toml --seed 3"],
+            "and not those of a process that lives"
+        );
+        assert!(killed(&folder).is_empty(), "once");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -24,7 +24,7 @@ use crate::run::Look;
 use crate::worker::{Job, launch};
 
 use super::around::{Made, around};
-use super::build::{Build, hash, root};
+use super::build::{Build, from_root, hash, root};
 use super::entry::{Entry, Kept, Plain, State};
 
 /// How an entry is replayed.
@@ -93,12 +93,7 @@ impl Verdict {
 }
 
 /// Replays entries, as many at once as there are cores, and tells of each when it is done, in their order.
-pub(crate) fn replay_all(
-    kept: &[Kept],
-    registry: &Registry,
-    options: &Options,
-    mut each: impl FnMut(&Kept, Replayed),
-) {
+pub(crate) fn replay_all(kept: &[Kept], registry: &Registry, options: &Options, mut each: impl FnMut(&Kept, Replayed)) {
     let next = Mutex::new(0usize);
     let (sender, told) = mpsc::sync_channel(kept.len().max(1));
     std::thread::scope(|scope| {
@@ -223,10 +218,9 @@ impl Replay<'_> {
         let count = around.same.len();
         if self.is_same(first) && self.is_there(first) {
             told.push(format!(
-                "seed {} fails as it did: {} {} at {}, event {}",
+                "seed {} fails as it did: {} at {}, event {}",
                 self.entry.seed(),
-                facts.class,
-                facts.invariant,
+                self.entry.what(),
                 crate::render::time(first.elapsed_ns),
                 first.verdict.event
             ));
@@ -236,13 +230,17 @@ impl Replay<'_> {
             return Verdict::Replayed;
         }
         if count > 0 {
-            told.push(format!("the old schedule {}; {count} of {} around it fail as it did", self.how(first), around.tried));
+            told.push(format!(
+                "the old schedule {}; {count} of {} around it fail as it did",
+                self.how(first),
+                around.tried
+            ));
             return Verdict::Moved;
         }
         let blind = [first].into_iter().chain(&around.blind).find(|report| self.is_same(report));
         if let Some(blind) = blind {
             told.push(format!("it fails as it did, but not at the old spot: {}", unmet(blind)));
-            told.push(format!("if that is as it should be: sim bank renew {}", self.entry.path.display()));
+            told.push(format!("if that is as it should be: sim bank renew {}", from_root(&self.entry.path).display()));
             return Verdict::Stale;
         }
         if let Some(other) = worst(first, around) {
@@ -256,7 +254,7 @@ impl Replay<'_> {
             told.push(if state == State::Planted {
                 format!("nothing catches the planted bug any more; it was: {}", facts.message)
             } else {
-                format!("if it is mended: sim bank close {} --fixed-by COMMIT", self.entry.path.display())
+                format!("if it is mended: sim bank close {} --fixed-by COMMIT", from_root(&self.entry.path).display())
             });
             return Verdict::Gone;
         }
@@ -288,7 +286,7 @@ impl Replay<'_> {
         told.push(format!(
             "nor does one of {} schedules around it; find it anew: sim bank renew {}",
             around.tried,
-            self.entry.path.display()
+            from_root(&self.entry.path).display()
         ));
         Verdict::Stale
     }
@@ -338,7 +336,11 @@ impl Replay<'_> {
     fn launch(&self, made: Option<&[Made]>, record: bool) -> Report {
         let scenario = self.entry.plan_with(self.scenario, made);
         let seed = self.entry.seed();
-        let job = Job { look: Look { keep: 0, record }, spot: Some(self.entry.spot.clone()), ..Job::new(&scenario, vec![seed]) };
+        let job = Job {
+            look: Look { keep: 0, record },
+            spot: Some(self.entry.spot.clone()),
+            ..Job::new(&scenario, vec![seed])
+        };
         let mut ran = None;
         launch(&job, |report| ran = Some(report));
         ran.unwrap_or_else(|| Report {

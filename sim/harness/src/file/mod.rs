@@ -118,6 +118,12 @@ impl Scenario {
         self.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass")
     }
 
+    /// Whether a failure is the one that its runs must come to.
+    pub(crate) fn expects(&self, verdict: &crate::report::Judgement) -> bool {
+        let wanted = self.outcome().strip_prefix("fail:");
+        wanted.is_some_and(|wanted| verdict.invariant == wanted || verdict.class == wanted)
+    }
+
     fn least(&self, path: &str, unit: Unit) -> Option<f64> {
         self.root.find(path).and_then(|node| span_of(node, unit).ok()).map(|span| span.low)
     }

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use simurgh_runtime::sync::Mutex;
 use simurgh_sim::shared::{Goal, Progress};
 
+use crate::bank::{self, Bank, Pending};
+use crate::base::{INTERVAL, first_seed};
 use crate::file::Scenario;
 use crate::judge::{CLASSES, exit_code};
 use crate::render::Standing;
@@ -25,8 +27,6 @@ use journal::{Found, Journal, Line, Past};
 pub use outcome::{SweepFinding, SweepReport, SweptProbe, SweptScenario};
 use queue::Swept;
 
-/// Seeds of a night: night N has those from N times this on.
-pub(crate) const INTERVAL: u64 = 1_000_000_000;
 /// Most defects of one scenario that are kept apart.
 const DEFECTS_MAX: usize = 50;
 /// Seeds of one defect that are run again to see whether they repeat.
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// The first seed; None goes on after those that the journal tells of.
     pub(crate) from: Option<u64>,
     pub(crate) journal: PathBuf,
+    /// What is known beside the journal, and where failures go that nobody expects.
+    pub(crate) bank: Bank,
+    pub(crate) pending: Pending,
 }
 
 /// The classes and their exit codes, for `--help`.
@@ -62,7 +65,8 @@ enum Told {
 /// Sweeps; `scenarios` has the canary first.
 pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<SweepReport, String> {
     let began = Instant::now();
-    let past = Past::read(&options.journal, INTERVAL);
+    let mut past = Past::read(&options.journal, INTERVAL);
+    past.know(&options.bank, &scenarios);
     tell_past(&past);
     let mut journal = Journal::open(&options.journal)?;
     let commit = commit();
@@ -71,7 +75,10 @@ pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<Sweep
         .into_iter()
         .map(|scenario| {
             let file = scenario.path.display().to_string();
-            let from = options.from.unwrap_or_else(|| past.next.get(&file).copied().unwrap_or(0));
+            let from = options.from.unwrap_or_else(|| match first_seed(&scenario, &commit, bank::day()) {
+                0 => past.next.get(&file).copied().unwrap_or(0),
+                first => first,
+            });
             let mut swept = Swept::new(scenario, from, (from / INTERVAL + 1) * INTERVAL);
             // First what a killed sweep was running, and what once failed.
             swept.first.extend(past.unfinished.iter().filter(|(of, _)| *of == file).map(|(_, seeds)| seeds.clone()));
@@ -84,7 +91,7 @@ pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<Sweep
     let queue = Mutex::new(all);
     let looks: Mutex<BTreeMap<String, u32>> = Mutex::default();
     let journal = Mutex::new(journal);
-    let mut collected = Collected::new(&queue.lock(), &past);
+    let mut collected = Collected::new(&queue.lock(), &past, options);
     let (batches, is_stopped) = (AtomicU64::new(0), AtomicBool::new(false));
     let (sender, told) = mpsc::sync_channel(256);
     let mut trouble = None;
@@ -185,7 +192,8 @@ fn run_batch(at: usize, job: &Job, every: u64, looks: &Mutex<BTreeMap<String, u3
 }
 
 /// What was heard so far.
-struct Collected {
+struct Collected<'a> {
+    options: &'a Options,
     sets: Vec<SetReport>,
     rows: Vec<SweptScenario>,
     /// Findings in the order in which they were seen: fingerprint, scenario.
@@ -196,8 +204,8 @@ struct Collected {
     seeds: u64,
 }
 
-impl Collected {
-    fn new(all: &[Swept], past: &Past) -> Self {
+impl<'a> Collected<'a> {
+    fn new(all: &[Swept], past: &Past, options: &'a Options) -> Self {
         let set = |swept: &Swept| SetReport {
             scenario: swept.scenario.name().to_owned(),
             file: swept.scenario.path.display().to_string(),
@@ -210,6 +218,7 @@ impl Collected {
             ..SweptScenario::default()
         };
         Self {
+            options,
             sets: all.iter().map(set).collect(),
             rows: all.iter().map(row).collect(),
             seen: BTreeMap::new(),
@@ -268,6 +277,7 @@ impl Collected {
         if !self.written.insert(report.verdict.fingerprint.clone()) {
             return Ok(());
         }
+        self.options.pending.keep(&queue.lock()[at].scenario, report);
         journal.lock().write(&Line::Found(Found {
             fingerprint: report.verdict.fingerprint.clone(),
             class: report.verdict.class.clone(),
@@ -336,6 +346,11 @@ impl Collected {
                 true if is_rare => Standing::Rare,
                 true => Standing::Known,
             };
+            let is_it = |entry: &&bank::Entry| entry.facts.fingerprint == finding.fingerprint;
+            let mended = self.options.bank.entries().find(is_it).and_then(|entry| entry.facts.fixed_by.as_ref());
+            if let Some(by) = mended {
+                finding.message = format!("mended by {by}, and back: {}", finding.message);
+            }
             findings.push(finding);
         }
         for (fingerprint, found) in self.past {
