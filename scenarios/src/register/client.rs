@@ -132,7 +132,9 @@ impl Client {
                     heard.clear();
                 }
                 // Whom one reaches may have changed.
-                Err(_) => probe!("register.waited"),
+                Err(_) => {
+                    probe!("register.waited");
+                }
             }
         }
         heard

@@ -197,6 +197,31 @@ fn a_failure_that_nobody_expects_is_pending_and_then_known() {
     assert_eq!(hash(entry.to_str().unwrap(), None), hash("adds.toml", Some(seed)));
 }
 
+fn a_sweep_knows_what_the_bank_knows() {
+    let bed = Bed::new("sweep");
+    std::fs::write(bed.folder.join("canary.toml"), format!("{SCENARIO}[expect]\noutcome = \"fail:toy.adds_up\"\n"))
+        .unwrap();
+    let sweep = |version: &str, journal: &str| {
+        let args = ["sweep", "adds.toml", "--canary", "canary.toml", "--minutes", "0.02", "--journal", journal];
+        let said = bed.sim(version, &args).1;
+        let standing = said.lines().find(|line| line.contains("toy.adds_up toy/adds"));
+        (standing.unwrap_or_default().split(' ').next().unwrap_or_default().to_owned(), said)
+    };
+    let (standing, said) = sweep("first", "one.jsonl");
+    assert!(standing == "NEW" && said.contains("kept: seeds/pending/"), "{said}");
+    let pending = std::fs::read_dir(bed.folder.join("seeds/pending")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(bed.sim("first", &["bank", "add", pending.to_str().unwrap()]).0, 0);
+    // With another journal, which knows of nothing.
+    let (standing, said) = sweep("first", "two.jsonl");
+    assert!(standing == "KNOWN" && !said.contains("kept: "), "{said}");
+    let said = sweep("mended", "three.jsonl").1;
+    assert!(said.contains("RESOLVED "), "{said}");
+    let entry = bed.entries().pop().unwrap();
+    assert_eq!(bed.sim("mended", &["bank", "close", entry.to_str().unwrap(), "--fixed-by", "4e02d1c"]).0, 0);
+    let (standing, said) = sweep("first", "four.jsonl");
+    assert!(standing == "NEW" && said.contains("mended by 4e02d1c, and back: "), "{said}");
+}
+
 fn one_seed_gives_one_hash_in_twenty_processes() {
     let bed = Bed::new("hashes");
     let (code, said) = bed.sim("first", &["replay", "adds.toml", "--seed", "5", "--times", "20"]);
@@ -280,6 +305,8 @@ fn what_a_command_cannot_do_is_said() {
     let seed = bed.failing(1);
     let (code, said) = bed.sim("first", &["bank", "add", "adds.toml", "--seed", &seed[0]]);
     assert!(code == 2 && said.contains("is there already: this defect is kept"), "{said}");
+    let (code, said) = bed.sim("first", &["bank", "add", "adds.toml", "--seed", &seed[0], "--replace"]);
+    assert!(code == 0 && bed.entries().len() == 1, "{said}");
     for command in ["list", "show", "add", "replay", "close", "renew"] {
         let (code, said) = bed.sim("first", &["bank", command, "--help"]);
         assert!(code == 0 && said.contains("example: sim bank "), "{said}");
@@ -297,13 +324,14 @@ fn main() -> ExitCode {
     if args.first().is_some_and(is_command) {
         return simurgh_harness::main(&toy::registry());
     }
-    let cases: [Case; 9] = cases![
+    let cases: [Case; 10] = cases![
         one_await_more_is_replayed_or_stale_and_never_green,
         a_probe_that_is_gone_makes_it_stale_whether_it_fails_or_passes,
         a_place_that_is_gone_makes_it_stale,
         what_is_mended_is_gone_then_green_and_back_when_it_fails_again,
         what_is_renamed_is_renewed,
         a_failure_that_nobody_expects_is_pending_and_then_known,
+        a_sweep_knows_what_the_bank_knows,
         one_seed_gives_one_hash_in_twenty_processes,
         what_is_wrong_with_an_entry_is_said,
         what_a_command_cannot_do_is_said,
