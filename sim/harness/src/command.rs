@@ -367,7 +367,9 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     for (report, _) in &set.findings {
         println!("{}", known.standing(&report.verdict.fingerprint, scenario.name()));
     }
-    pending.told().iter().for_each(|told| println!("{told}"));
+    for told in pending.told() {
+        println!("{told}");
+    }
     if let Some(path) = words.values.get("json") {
         let text = serde_json::to_string(&set).expect("a report is data");
         std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
@@ -500,7 +502,9 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     };
     let report = crate::sweep::sweep(swept(registry, words)?, &options)?;
     print!("{}", report.text());
-    options.pending.told().iter().for_each(|told| println!("{told}"));
+    for told in options.pending.told() {
+        println!("{told}");
+    }
     if let Some(path) = words.values.get("json") {
         let text = serde_json::to_string(&report).expect("a report is data");
         std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;

@@ -116,10 +116,12 @@ fn holds(fault: &FaultReport, at_ns: u64, within_ns: u64) -> bool {
 }
 
 /// A kind of thing that happened: its role is empty for a probe.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Mark {
     role: String,
     name: String,
+    /// How often it was seen.
+    count: u64,
 }
 
 impl Mark {
@@ -158,9 +160,10 @@ impl Way {
     fn see(&mut self, at_ns: u64, role: &str, name: &str) {
         let known = self.kinds.iter().position(|mark| mark.name == name && mark.role == role);
         let kind = known.unwrap_or_else(|| {
-            self.kinds.push(Mark { role: role.to_owned(), name: name.to_owned() });
+            self.kinds.push(Mark { role: role.to_owned(), name: name.to_owned(), count: 0 });
             self.kinds.len() - 1
         });
+        self.kinds[kind].count += 1;
         if self.last.len() == LAST {
             self.last.pop_front();
         }
@@ -173,9 +176,12 @@ impl Way {
         }
     }
 
-    /// What happened last.
+    /// What happened last. What was seen at the very end and never before is the failure itself, and no way to it: a
+    /// run in which it is mended comes to the spot without.
     pub(crate) fn trail(&self, end_ns: u64) -> Trail {
-        let mut marks: Vec<String> = self.last.iter().map(|(_, kind)| self.kinds[*kind].words()).collect();
+        let failure = self.last.back().map(|(_, kind)| *kind).filter(|kind| self.kinds[*kind].count == 1);
+        let way = self.last.iter().filter(|(_, kind)| Some(*kind) != failure);
+        let mut marks: Vec<String> = way.map(|(_, kind)| self.kinds[*kind].words()).collect();
         marks.sort();
         marks.dedup();
         let first = self.last.front().map_or(end_ns, |(at, _)| *at);
@@ -276,5 +282,60 @@ impl Invariant for Follower {
     fn end(&mut self) -> Result<(), String> {
         self.follow(simurgh_sim::elapsed().as_nanos() as u64, None);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(seen: &[(u64, &str, &str)], spot: Option<Spot>) -> Way {
+        let mut way = Way::new(spot);
+        seen.iter().for_each(|(at, role, name)| way.see(*at, role, name));
+        way
+    }
+
+    #[test]
+    fn the_trail_is_what_happened_last_without_the_failure_itself() {
+        let mut seen: Vec<(u64, &str, &str)> =
+            (0..20).map(|at| (at, "node", if at < 9 { "a.early" } else { "a.late" })).collect();
+        seen.push((20, "", "a.probe"));
+        seen.push((21, "", "a.probe"));
+        assert_eq!(
+            way(&seen, None).trail(30),
+            Trail { marks: vec!["node a.late".into(), "probe a.probe".into()], span_ns: 20 }
+        );
+        seen.push((22, "client", "a.wrong"));
+        let trail = way(&seen, None).trail(30);
+        assert_eq!(trail.marks, ["node a.late", "probe a.probe"], "it was seen when it failed, and never before");
+        seen.insert(0, (0, "client", "a.wrong"));
+        assert_eq!(way(&seen, None).trail(30).marks.len(), 3);
+    }
+
+    #[test]
+    fn what_is_unmet_is_said_by_name() {
+        let spot = |marks: &[&str]| Spot {
+            marks: marks.iter().map(|&mark| mark.to_owned()).collect(),
+            within_ns: WITHIN_MIN_NS,
+            faults: vec!["partition".into()],
+            probes: vec!["a.probe".into()],
+            asked: "a.holds".into(),
+            ..Spot::default()
+        };
+        let seen = [(1, "node", "a.done")];
+        let reached = way(&seen, Some(spot(&["node a.done", "node a.more"]))).reached(&Recorder::default(), &[], 9);
+        let unmet = reached.unwrap().unmet;
+        assert_eq!(
+            unmet,
+            [
+                "the invariant a.holds was not asked",
+                "node a.more was never seen",
+                "the probe a.probe was not passed",
+                "no partition struck"
+            ]
+        );
+        let blank = way(&seen, Some(Spot::default())).reached(&Recorder::default(), &[], 9).unwrap();
+        assert_eq!((blank.at_ns, blank.unmet.len()), (None, 1), "nobody comes to a spot that nothing tells");
+        assert_eq!(way(&seen, None).reached(&Recorder::default(), &[], 9), None);
     }
 }

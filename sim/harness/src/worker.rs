@@ -158,8 +158,9 @@ pub(crate) fn hashes(job: &Job, times: u64) -> (String, bool) {
     for _ in 0..times {
         launch(job, |report| *counts.entry(report.trace_hash).or_default() += 1);
     }
-    let told = counts.iter().map(|(hash, count)| format!("hash {hash} in {count} of {times} processes\n")).collect();
-    (told, counts.values().eq([&times]))
+    let lines: Vec<String> =
+        counts.iter().map(|(hash, count)| format!("hash {hash} in {count} of {times} processes\n")).collect();
+    (lines.concat(), counts.values().eq([&times]))
 }
 
 fn report_of_death(job: &Job, seed: u64, class: &str, why: &str) -> Report {

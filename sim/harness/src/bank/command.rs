@@ -167,7 +167,7 @@ impl Place<'_> {
             (Some(Kept::Plan(entry)), 0) => Ok(*entry),
             (Some(Kept::Plain(plain)), 0) => Err(format!(
                 "{} is of form 1: it names a simulation and a seed, and knows no more; edit it by hand",
-                plain.path.display()
+                from_root(&plain.path).display()
             )),
             (_, more) => Err(format!("{word} names {} entries; say more of the fingerprint, or the file", more + 1)),
         }
@@ -196,7 +196,7 @@ impl Place<'_> {
         say_broken(&broken);
         let pending = pending_in(&self.folder);
         if !pending.is_empty() {
-            println!("{} pending: sim bank add keeps one, such as {}", pending.len(), pending[0].display());
+            println!("{} pending: sim bank add keeps one, such as {}", pending.len(), from_root(&pending[0]).display());
         }
         Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
@@ -204,7 +204,7 @@ impl Place<'_> {
     fn show(&self) -> Result<ExitCode, String> {
         let entry = self.one()?;
         let Entry { facts, spot, .. } = &entry;
-        println!("{} ({})", entry.path.display(), entry.state().word());
+        println!("{} ({})", from_root(&entry.path).display(), entry.state().word());
         println!("{} seed {}, from {}", entry.name(), entry.seed(), facts.file);
         println!("{} at {}, event {}", entry.what(), crate::render::time(facts.at_ns), facts.event);
         println!("  {}", facts.message);
@@ -225,7 +225,7 @@ impl Place<'_> {
             println!("  {what}: {}", if of.is_empty() { "nothing".to_owned() } else { of.join(", ") });
         }
         println!("  asked: {}", if spot.asked.is_empty() { "nothing" } else { &spot.asked });
-        println!("replay it: cargo sim bank replay {}", entry.path.display());
+        println!("replay it: cargo sim bank replay {}", from_root(&entry.path).display());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -307,7 +307,7 @@ impl Place<'_> {
             _ => return Err("say what became of it: --fixed-by COMMIT, or --stale WHY".into()),
         }
         replace(&entry.path, &entry.print())?;
-        println!("{}: {}", entry.path.display(), entry.state().word());
+        println!("{}: {}", from_root(&entry.path).display(), entry.state().word());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -325,7 +325,7 @@ impl Place<'_> {
         let Some(mut entry) = renewed else {
             eprintln!(
                 "error: no seed fails as {} did: {}; if it is mended: sim bank close --fixed-by, if not: --stale",
-                old.path.display(),
+                from_root(&old.path).display(),
                 old.facts.message
             );
             return Ok(ExitCode::from(exit_code("not-found")));
@@ -333,7 +333,7 @@ impl Place<'_> {
         entry.facts.file.clone_from(&old.facts.file);
         entry.facts.opened.clone_from(&old.facts.opened);
         replace(&old.path, &entry.print())?;
-        println!("{}: seed {}, {}", old.path.display(), entry.seed(), entry.facts.message);
+        println!("{}: seed {}, {}", from_root(&old.path).display(), entry.seed(), entry.facts.message);
         Ok(ExitCode::SUCCESS)
     }
 

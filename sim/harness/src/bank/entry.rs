@@ -172,14 +172,12 @@ impl Plain {
             text.unwrap_or_default().to_owned()
         };
         let (simulation, why) = (text_of("simulation"), text_of("why"));
-        let seed = match root.get("seed").map(|node| &node.what) {
-            Some(What::Int(seed @ 0..)) => *seed as u64,
-            _ => {
-                let at = root.get("seed").unwrap_or(&root).at;
-                problems.push(Problem::new(at, "seed = <a whole number from 0 up> is missing"));
-                0
-            }
-        };
+        let seed = root.get("seed").and_then(whole);
+        if seed.is_none() {
+            let at = root.get("seed").unwrap_or(&root).at;
+            problems.push(Problem::new(at, "seed = <a whole number from 0 up> is missing"));
+        }
+        let seed = seed.unwrap_or(0);
         if problems.is_empty() {
             Ok(Self { path: path.to_owned(), simulation, seed, why })
         } else {
@@ -308,16 +306,21 @@ impl Entry {
         }
         file.print()
     }
+}
 
-    /// The plan as a scenario file, and with other decisions if some are given.
-    pub(crate) fn plan_with(&self, scenario: &Scenario, made: Option<&[(u64, u32, Option<u8>)]>) -> Scenario {
-        let mut scenario = scenario.clone();
-        scenario.root.remove(&["bank"]);
-        if let Some(made) = made {
-            scenario.root.set(&["plan", "decisions"], decisions(made));
-        }
-        scenario
+/// The plan of an entry as a scenario file, and with other decisions if some are given.
+pub(crate) fn plan_with(scenario: &Scenario, made: Option<&[(u64, u32, Option<u8>)]>) -> Scenario {
+    let mut scenario = scenario.clone();
+    scenario.root.remove(&["bank"]);
+    if let Some(made) = made {
+        scenario.root.set(&["plan", "decisions"], decisions(made));
     }
+    scenario
+}
+
+/// A whole number from 0 up.
+fn whole(node: &Node) -> Option<u64> {
+    if let What::Int(number @ 0..) = node.what { Some(number as u64) } else { None }
 }
 
 /// Decisions as a part of a file.
@@ -380,24 +383,22 @@ impl Reading<'_> {
     }
 
     fn whole(&mut self, key: &str) -> u64 {
-        match self.root.find(&format!("bank.{key}")).map(|node| &node.what) {
-            Some(What::Int(number @ 0..)) => *number as u64,
-            _ => {
-                self.wrong(&format!("bank.{key}"), format!("{key} = <a whole number> is missing in [bank]"));
-                0
-            }
+        let path = format!("bank.{key}");
+        let number = self.root.find(&path).and_then(whole);
+        if number.is_none() {
+            self.wrong(&path, format!("{key} = <a whole number> is missing in [bank]"));
         }
+        number.unwrap_or(0)
     }
 
     fn time(&mut self, key: &str) -> u64 {
-        let span = self.root.find(&format!("bank.{key}")).and_then(|node| span_of(node, Unit::Time).ok());
-        match span {
-            Some(span) if span.low == span.high => span.low as u64,
-            _ => {
-                self.wrong(&format!("bank.{key}"), format!("{key} = \"<one time, like 1.5s>\" is missing in [bank]"));
-                0
-            }
+        let path = format!("bank.{key}");
+        let span = self.root.find(&path).and_then(|node| span_of(node, Unit::Time).ok());
+        let ns = span.map(|span| (span.low as u64, span.high as u64)).filter(|(low, high)| low == high);
+        if ns.is_none() {
+            self.wrong(&path, format!("{key} = \"<one time, like 1.5s>\" is missing in [bank]"));
         }
+        ns.map_or(0, |(ns, _)| ns)
     }
 
     fn texts(&self, key: &str) -> Vec<String> {

@@ -51,7 +51,9 @@ impl Running {
         let (first, last) = (seeds.first().copied().unwrap_or(0), seeds.last().copied().unwrap_or(0));
         match Self::begin(&target().join("sim"), scenario) {
             Ok((running, killed)) => {
-                killed.iter().for_each(|told| eprintln!("{told}"));
+                for told in &killed {
+                    eprintln!("{told}");
+                }
                 eprintln!("seeds {first} to {last}, written to {} before they run", running.path.display());
                 Some(running)
             }

@@ -25,7 +25,7 @@ use crate::worker::{Job, launch};
 
 use super::around::{Made, around};
 use super::build::{Build, from_root, hash, root};
-use super::entry::{Entry, Kept, Plain, State};
+use super::entry::{Entry, Kept, Plain, State, plan_with};
 
 /// How an entry is replayed.
 #[derive(Debug, Clone)]
@@ -334,7 +334,7 @@ impl Replay<'_> {
     }
 
     fn launch(&self, made: Option<&[Made]>, record: bool) -> Report {
-        let scenario = self.entry.plan_with(self.scenario, made);
+        let scenario = plan_with(self.scenario, made);
         let seed = self.entry.seed();
         let job = Job {
             look: Look { keep: 0, record },

@@ -196,9 +196,9 @@ struct Collected<'a> {
     options: &'a Options,
     sets: Vec<SetReport>,
     rows: Vec<SweptScenario>,
-    /// Findings in the order in which they were seen: fingerprint, scenario.
-    seen: BTreeMap<String, (usize, SweepFinding)>,
-    written: BTreeSet<String>,
+    /// Findings by whether they were planted, and fingerprint: a planted bug hides no other that looks like it.
+    seen: BTreeMap<(bool, String), (usize, SweepFinding)>,
+    written: BTreeSet<(bool, String)>,
     passed: BTreeSet<(String, u64)>,
     past: BTreeMap<String, Found>,
     seeds: u64,
@@ -274,7 +274,7 @@ impl<'a> Collected<'a> {
         queue: &Mutex<Vec<Swept>>,
         journal: &Mutex<Journal>,
     ) -> Result<(), String> {
-        if !self.written.insert(report.verdict.fingerprint.clone()) {
+        if !self.written.insert((self.rows[at].must_fail, report.verdict.fingerprint.clone())) {
             return Ok(());
         }
         self.options.pending.keep(&queue.lock()[at].scenario, report);
@@ -297,7 +297,7 @@ impl<'a> Collected<'a> {
     fn find(&mut self, at: usize, report: Report) {
         let verdict = &report.verdict;
         let row = &self.rows[at];
-        let finding = self.seen.entry(verdict.fingerprint.clone()).or_insert_with(|| {
+        let finding = self.seen.entry((row.must_fail, verdict.fingerprint.clone())).or_insert_with(|| {
             let finding = SweepFinding {
                 fingerprint: verdict.fingerprint.clone(),
                 class: verdict.class.clone(),
