@@ -291,7 +291,9 @@ mod tests {
 
     fn way(seen: &[(u64, &str, &str)], spot: Option<Spot>) -> Way {
         let mut way = Way::new(spot);
-        seen.iter().for_each(|(at, role, name)| way.see(*at, role, name));
+        for (at, role, name) in seen {
+            way.see(*at, role, name);
+        }
         way
     }
 

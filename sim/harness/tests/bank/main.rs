@@ -190,7 +190,7 @@ fn a_failure_that_nobody_expects_is_pending_and_then_known() {
     let hash = |file: &str, seed: Option<&str>| {
         let seed = seed.map_or(Vec::new(), |seed| vec!["--seed", seed]);
         let said = bed.sim("first", &[&["replay", file][..], &seed].concat()).1;
-        said.lines().find(|line| line.starts_with("hash ")).map(str::to_owned).unwrap_or_else(|| panic!("{said}"))
+        said.lines().find(|line| line.starts_with("hash ")).map_or_else(|| panic!("{said}"), str::to_owned)
     };
     let text = std::fs::read_to_string(&entry).unwrap();
     let seed = text.lines().find_map(|line| line.strip_prefix("seed = \"")).unwrap().trim_end_matches('"');
