@@ -229,6 +229,31 @@ fn one_seed_gives_one_hash_in_twenty_processes() {
     assert!(said.contains("in 20 of 20 processes") && said.lines().count() == 1, "{said}");
 }
 
+fn another_trace_is_a_finding_in_one_build_and_said_in_two() {
+    let bed = Bed::new("build");
+    for args in [
+        &["init", "--quiet"][..],
+        &["add", "adds.toml"],
+        &["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "--quiet", "--message", "a"],
+    ] {
+        assert!(Command::new("git").args(args).current_dir(&bed.folder).status().unwrap().success(), "{args:?}");
+    }
+    let entry = bed.keep(&bed.failing(1)[0]);
+    let (verdict, code, said) = bed.replay("first");
+    assert!((verdict.as_str(), code) == ("replayed", 0) && !said.contains("trace"), "{said}");
+    let change = |key: &str, value: &str| {
+        let text = std::fs::read_to_string(&entry).unwrap();
+        let line = text.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+        std::fs::write(&entry, text.replace(line, &format!("{key} = \"{value}\""))).unwrap();
+    };
+    change("trace_hash", "0123456789abcdef");
+    let (verdict, code, said) = bed.replay("first");
+    assert_eq!((verdict.as_str(), code), ("NONDETERMINISM", 40), "{said}");
+    change("commit", "0123456789ab");
+    let (verdict, code, said) = bed.replay("first");
+    assert!((verdict.as_str(), code) == ("replayed", 0) && said.contains("as it may be in another build"), "{said}");
+}
+
 fn what_is_wrong_with_an_entry_is_said() {
     use std::fmt::Write as _;
     let bed = Bed::new("wrong");
@@ -324,7 +349,7 @@ fn main() -> ExitCode {
     if args.first().is_some_and(is_command) {
         return simurgh_harness::main(&toy::registry());
     }
-    let cases: [Case; 10] = cases![
+    let cases: [Case; 11] = cases![
         one_await_more_is_replayed_or_stale_and_never_green,
         a_probe_that_is_gone_makes_it_stale_whether_it_fails_or_passes,
         a_place_that_is_gone_makes_it_stale,
@@ -333,6 +358,7 @@ fn main() -> ExitCode {
         a_failure_that_nobody_expects_is_pending_and_then_known,
         a_sweep_knows_what_the_bank_knows,
         one_seed_gives_one_hash_in_twenty_processes,
+        another_trace_is_a_finding_in_one_build_and_said_in_two,
         what_is_wrong_with_an_entry_is_said,
         what_a_command_cannot_do_is_said,
     ];
