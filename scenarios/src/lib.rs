@@ -2,7 +2,6 @@
 
 #![deny(unsafe_code)] // allowed in `determinism`: a raw system call, which is the planted fault
 
-pub mod bank;
 pub mod channels;
 pub mod children;
 pub mod clocks;

@@ -1,11 +1,9 @@
-//! The simulations as plain tests, the planted bugs, and the bank of seeds.
+//! The simulations as plain tests, and the planted bugs.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used)] // a test starts programs, and asks what the bans keep from others
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
-use scenarios::bank::Entry;
 use scenarios::{channels, echo, http, otp, presence, pubsub, register, registry, sessions};
 use simurgh_sim::{Outcome, Profile, RunConfig, Sim, Simulation, Verdict, run_once};
 
@@ -346,35 +344,6 @@ fn each_planted_bug_of_processes_and_http_is_found_by_its_invariant() {
         let simulation = simulation(name);
         let found = find(&simulation, bug, simulation.own_profile(), 0..300);
         assert_eq!(found.as_ref().map(Verdict::invariant), Some(invariant), "{name}, {bug}: {found:?}");
-    }
-}
-
-fn bank() -> Vec<Entry> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../seeds");
-    let mut entries = Vec::new();
-    let list = |dir: &Path| -> Vec<PathBuf> {
-        let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        paths
-    };
-    for area in list(&root).into_iter().filter(|path| path.is_dir() && path.file_name().unwrap() != "pending") {
-        for path in list(&area).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        {
-            entries.push(Entry::parse(&path, &std::fs::read_to_string(&path).unwrap()).unwrap());
-        }
-    }
-    entries
-}
-
-#[test]
-fn every_seed_of_the_bank_stays_mended() {
-    let entries = bank();
-    assert!(!entries.is_empty(), "the bank is not found");
-    for entry in entries {
-        let simulation = simulation(&entry.simulation);
-        let config = RunConfig::new(entry.seed, simulation.own_profile().clone());
-        let report = run_once(&config, simulation.body());
-        assert_eq!(report.failure, None, "{}: {}", entry.path.display(), entry.why);
     }
 }
 

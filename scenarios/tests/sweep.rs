@@ -11,7 +11,7 @@ const CANARY: &str = "negative/echo-byte-twice.toml";
 fn sweep(file: &Path, journal: &Path, minutes: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
     command.args(["sweep", "--canary", CANARY, "--minutes", minutes]);
-    command.arg("--journal").arg(journal).arg(file);
+    command.arg("--journal").arg(journal).arg("--pending").arg(journal.with_file_name("pending")).arg(file);
     command
 }
 
@@ -44,6 +44,12 @@ fn a_sweep_that_is_killed_loses_no_finding_and_the_next_one_lists_it() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(found(&read()) && !read().contains("\"is\":\"end\""), "{}", read());
+    // What was found is kept as an entry, too, before the journal says so.
+    let pending = journal.with_file_name("pending");
+    let kept: Vec<_> = std::fs::read_dir(&pending).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let replayed = Command::new(env!("CARGO_BIN_EXE_scenarios")).args(["bank", "replay"]).args(&kept).output().unwrap();
+    let text = String::from_utf8_lossy(&replayed.stdout);
+    assert!(!kept.is_empty() && replayed.status.success() && text.contains("replayed"), "{kept:?}: {text}");
 
     let output = sweep(&file, &journal, "0.15").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

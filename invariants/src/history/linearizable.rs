@@ -118,7 +118,7 @@ impl HistoryLinearizable {
 fn explain(key: &str, operations: &[Operation<Asked, Told>], misfit: &Misfit<Option<u64>>) -> String {
     let last = &operations[misfit.operation];
     let mut text = format!(
-        "{key}: {last} does not fit: the register holds {} then. {} operations took effect before; the last of them, in an \
+        "{key:?}: {last} does not fit: the register holds {} then. {} operations took effect before; the last of them, in an \
          order that fits:",
         value(misfit.state),
         misfit.order.len(),

@@ -108,6 +108,10 @@ impl Client {
             Answer::Has(tagged) => Some(tagged),
             Answer::Kept => None,
         };
+        let versions: Vec<Version> = answers.iter().copied().filter_map(has).map(|tagged| tagged.version).collect();
+        if versions.windows(2).any(|two| two[0] != two[1]) {
+            probe!("register.disagreed");
+        }
         answers.into_iter().filter_map(has).max_by_key(|tagged| tagged.version).unwrap_or_default()
     }
 
@@ -127,9 +131,12 @@ impl Client {
                 if heard.len() == 1 && matches!(request, Request::Put(..)) {
                     probe!("register.half-written");
                 }
-            } else if !planted!("register.not-asked-again") {
-                // Whom one reaches may have changed, and who has room.
-                self.couriers.ask_left(&mut round);
+            } else {
+                probe!("register.waited");
+                if !planted!("register.not-asked-again") {
+                    // Whom one reaches may have changed, and who has room.
+                    self.couriers.ask_left(&mut round);
+                }
             }
         }
         heard

@@ -26,7 +26,9 @@ pub(crate) fn register(registry: Registry) -> Registry {
         .invariant("node.quiesces", "when nobody asks, nobody says anything", |_| NodeQuiesces::default())
         .invariant("memory.bounded", "what has a bound keeps to it", |_| MemoryBounded)
         .property(laws::newest_wins())
-        .probe("register.half-written", "one replica keeps what a client writes, and no majority yet");
+        .probe("register.half-written", "one replica keeps what a client writes, and no majority yet")
+        .probe("register.disagreed", "replicas that were asked have different versions")
+        .probe("register.waited", "a client waits 50 ms for one more replica");
     PLANTED.iter().fold(registry, |registry, (name, about)| registry.planted(name, about))
 }
 

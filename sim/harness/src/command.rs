@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::bank::{self, Bank, Build, Pending, Running};
 use crate::file::{Node, Scenario, json_schema};
 use crate::registry::Registry;
 use crate::report::{Report, replay_command};
@@ -14,11 +15,11 @@ use crate::set::{KEEP, Options, run_set};
 use crate::worker::{self, Job};
 
 /// A command: its name, its words, what it does, and an example.
-struct Command {
-    name: &'static str,
-    words: &'static str,
-    about: &'static str,
-    example: &'static str,
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) words: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) example: &'static str,
 }
 
 const COMMANDS: [Command; 7] = [
@@ -44,31 +45,36 @@ const COMMANDS: [Command; 7] = [
     },
     Command {
         name: "run",
-        words: "FILE|NAME [--seeds N] [--seed S] [--from S] [--planted BUG] [--json FILE] [--first]",
+        words: "FILE|NAME [--seeds N] [--seed S] [--from S] [--planted BUG] [--json FILE] [--first] [--pending DIR]",
         about: "Runs a scenario file under many seeds (default: [seeds] count.pr, or 20), or under one, and prints its\n\
                 scoreboard; exits with the code of the class of what is wrong. A name is a simulation that is a\n\
-                function; sim help says what else those take. --json writes all of it, --first ends at the first finding.",
+                function; sim help says what else those take. --json writes all of it, --first ends at the first finding.\n\
+                Seeds begin at --from, or where [seeds] base says. They are written down before they are run, in the target\n\
+                folder; a failure that nobody expects goes to --pending (default: seeds/pending) as it is found.",
         example: "sim run scenarios/echo/chaos.toml --seeds 200",
     },
     Command {
         name: "replay",
-        words: "FILE [--seed S] [--until EVENT] [--log]",
+        words: "FILE [--seed S] [--until EVENT] [--log] [--times N]",
         about: "Runs one seed again, in a process of its own, and prints what happened last. FILE is a scenario file, or\n\
                 a report that run --json wrote: then the run must come out as it was. --until shows events up to a\n\
-                number, --log shows all that are kept.",
+                number, --log shows all that are kept. --times runs it N times, each in a process of its own, and counts the\n\
+                hashes: there must be one.",
         example: "sim replay scenarios/echo/chaos.toml --seed 7 --log",
     },
     Command {
         name: "sweep",
-        words: "[FILE|FOLDER...] [--minutes M] [--jobs N] [--from S] [--night N] [--tier T] [--canary FILE] [--journal FILE] [--json FILE]",
+        words: "[FILE|FOLDER...] [--minutes M] [--jobs N] [--from S] [--night N] [--tier T] [--canary FILE] [--journal FILE] [--json FILE] [--pending DIR]",
         about: "Runs seeds of all scenario files there (default: scenarios) in worker processes, as many at once as there are\n\
                 cores or --jobs, for --minutes (default: 5); a finding does not end it. Scenarios get virtual time by weight.\n\
-                Seeds go on after those of earlier sweeps, or begin at --from, or are those of a --night: N times 10^9 on.\n\
+                Seeds go on after those of earlier sweeps, or begin at --from, or are those of a --night: N times 10^9 on; or\n\
+                where [seeds] base says.\n\
                 --tier pr, nightly (default: pr too) or rare (all). The canary, a file that expects a failure (default: the\n\
                 first one there, or in scenarios/negative), must fail, or the sweep is red. Each finding is written to the\n\
                 journal (default: sweep/journal.jsonl in the target folder) as it happens; what a killed sweep found is\n\
-                listed by the next, and run first. A finding is new, known (found by an earlier sweep), rare (known, below\n\
-                one seed in 1,000), or resolved (its seed passes now). --json writes all of it.\n\
+                listed by the next, and run first. A finding is new, known (open in the bank, or found by an earlier sweep),\n\
+                rare (known, below one seed in 1,000), or resolved (its seed passes now). A failure that nobody expects goes\n\
+                to --pending (default: seeds/pending) at once. --json writes all of it.\n\
                 It exits with the code of the worst class:",
         example: "sim sweep scenarios --minutes 5 --json sweep.json",
     },
@@ -122,8 +128,12 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         for command in &COMMANDS {
             println!("usage: sim {} {}", command.name, command.words);
         }
+        println!("usage: sim {}", bank::USAGE);
         println!("       sim COMMAND --help says more\n");
         return None;
+    }
+    if name == "bank" {
+        return Some(bank::command(registry, rest));
     }
     let command = COMMANDS.iter().find(|command| command.name == name)?;
     if rest.iter().any(|word| word == "--help" || word == "-h") {
@@ -161,15 +171,15 @@ fn is_file(word: &str) -> bool {
 }
 
 /// The words after a command.
-struct Words {
-    name: Option<String>,
+pub(crate) struct Words {
+    pub(crate) name: Option<String>,
     /// The names after the first.
-    more: Vec<String>,
-    values: BTreeMap<String, String>,
+    pub(crate) more: Vec<String>,
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 impl Words {
-    fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
         let mut parsed = Self { name: None, more: Vec::new(), values: BTreeMap::new() };
         // Those in capitals after them take a value.
         let takes_value = |flag: &str| {
@@ -205,27 +215,27 @@ impl Words {
         Ok(parsed)
     }
 
-    fn number(&self, flag: &str) -> Result<Option<u64>, String> {
+    pub(crate) fn number(&self, flag: &str) -> Result<Option<u64>, String> {
         let parse =
             |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
         self.values.get(flag).map(parse).transpose()
     }
 
-    fn has(&self, flag: &str) -> bool {
+    pub(crate) fn has(&self, flag: &str) -> bool {
         self.values.contains_key(flag)
     }
 
-    fn file(&self) -> Result<PathBuf, String> {
+    pub(crate) fn file(&self) -> Result<PathBuf, String> {
         self.name.as_ref().map(PathBuf::from).ok_or_else(|| "which file? sim list names them".to_owned())
     }
 }
 
-fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
+pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
     Scenario::read(path, registry).map_err(|problems| problems.to_string())
 }
 
 /// The seed that a resolved file was resolved for.
-fn own_seed(scenario: &Scenario) -> Option<u64> {
+pub(crate) fn own_seed(scenario: &Scenario) -> Option<u64> {
     scenario.root.find("plan.seed").and_then(Node::as_text).and_then(|seed| seed.parse().ok())
 }
 
@@ -351,15 +361,32 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         }
         scenario.root.set(&["planted"], Node::text(bug.as_str()));
     }
-    let from = words.number("from")?.unwrap_or(0);
+    let commit = Build::of_here().commit;
+    let from = words.number("from")?.unwrap_or_else(|| crate::base::first_seed(&scenario, &commit, bank::day()));
     let seeds: Vec<u64> = if let Some(seed) = words.number("seed")?.or_else(|| own_seed(&scenario)) {
         vec![seed]
     } else {
         let count = words.number("seeds")?.unwrap_or_else(|| scenario.seeds());
         (from..from + count).collect()
     };
-    let set = run_set(&scenario, &seeds, Options { first: words.has("first"), progress: seeds.len() > 1 });
+    let running = Running::announce(&scenario, &seeds);
+    let known = Bank::of_here(registry);
+    let pending = Pending::new(words.values.get("pending").map(PathBuf::from), registry, &known);
+    let options = Options {
+        first: words.has("first"),
+        progress: seeds.len() > 1,
+        running: running.as_ref(),
+        // Who plants a bug by hand expects what it does.
+        pending: (!words.has("planted")).then_some(&pending),
+    };
+    let set = run_set(&scenario, &seeds, options);
     print!("{}", set.text());
+    for (report, _) in &set.findings {
+        println!("{}", known.standing(&report.verdict.fingerprint, scenario.name()));
+    }
+    for told in pending.told() {
+        println!("{told}");
+    }
     if let Some(path) = words.values.get("json") {
         let text = serde_json::to_string(&set).expect("a report is data");
         std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;
@@ -383,6 +410,12 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         let seed = words.number("seed")?.or_else(|| own_seed(&scenario)).ok_or("--seed S: which run?")?;
         (scenario, seed, None)
     };
+    if let Some(times) = words.number("times")? {
+        let (told, is_one) = worker::hashes(&Job::new(&scenario, vec![seed]), times.clamp(1, 1000));
+        print!("{told}");
+        let class = if is_one { "pass" } else { "nondeterminism" };
+        return Ok(ExitCode::from(crate::judge::exit_code(class)));
+    }
     let mut now = None;
     let until = words.number("until")?;
     let keep = if until.is_some() || words.has("log") { 1_000_000 } else { KEEP };
@@ -470,20 +503,25 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
             .filter(|minutes| (0.0..=100_000.0).contains(minutes))
             .ok_or_else(|| format!("--minutes: \"{text}\" is not a number of minutes"))?,
     };
-    let night = words.number("night")?.map(|night| night.saturating_mul(crate::sweep::INTERVAL));
+    let night = words.number("night")?.map(|night| night.saturating_mul(crate::base::INTERVAL));
     if night.is_some() && words.has("from") {
         return Err("--night says where seeds begin; so does --from: one of them is enough".into());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let known = Bank::of_here(registry);
     let path_of = |flag: &str, default: PathBuf| words.values.get(flag).map_or(default, PathBuf::from);
     let options = crate::sweep::Options {
         budget: std::time::Duration::from_secs_f64(minutes * 60.0),
         jobs: words.number("jobs")?.map_or_else(simurgh_sim::shared::all_cores, |jobs| jobs.clamp(1, 1024) as usize),
         from: words.number("from")?.or(night),
-        journal: path_of("journal", target.join("sweep/journal.jsonl")),
+        journal: path_of("journal", bank::target().join("sweep/journal.jsonl")),
+        pending: Pending::new(words.values.get("pending").map(PathBuf::from), registry, &known),
+        bank: known,
     };
     let report = crate::sweep::sweep(swept(registry, words)?, &options)?;
     print!("{}", report.text());
+    for told in options.pending.told() {
+        println!("{told}");
+    }
     if let Some(path) = words.values.get("json") {
         let text = serde_json::to_string(&report).expect("a report is data");
         std::fs::write(path, text).map_err(|error| format!("{path}: {error}"))?;

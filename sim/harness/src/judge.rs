@@ -5,7 +5,7 @@ use simurgh_sim::{Draws, Purpose, Verdict};
 use crate::report::Judgement;
 
 /// The classes of verdicts: name, exit code of a command that ends with it, and what it means.
-pub const CLASSES: [(&str, u8, &str); 22] = [
+pub const CLASSES: [(&str, u8, &str); 24] = [
     ("pass", 0, "nothing was wrong"),
     ("failed", 1, "the simulation's own code failed"),
     ("invariant", 10, "safety: a named invariant did not hold"),
@@ -16,6 +16,8 @@ pub const CLASSES: [(&str, u8, &str); 22] = [
     ("reach", 15, "the set of seeds did not pass a probe that it must"),
     ("effect", 16, "faults did not have the effect that they must: they tested nothing"),
     ("not-found", 17, "a planted bug was not found by the set of seeds"),
+    ("stale", 18, "an entry of the bank does not come to the old spot any more: it shows nothing"),
+    ("gone", 19, "an open entry of the bank passes: say what mended it"),
     ("deadlock", 20, "liveness: nothing is runnable and nothing is due"),
     ("no-progress", 21, "liveness: nothing but heartbeats for too long"),
     ("wait-cycle", 22, "liveness: tasks wait for each other in a circle"),

@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // it stands beside the simulator: it starts processes and reads the real clock
 
+mod bank;
+mod base;
 mod cargo_test;
 mod chaos;
 mod command;
@@ -16,6 +18,7 @@ mod file;
 mod judge;
 mod plan;
 mod property;
+mod reach;
 mod record;
 mod registry;
 mod render;
@@ -33,6 +36,7 @@ pub use fault::{FaultKind, Strike, Takes};
 pub use file::{Problems, Scenario, json_schema};
 pub use judge::{CLASSES, exit_code};
 pub use property::Property;
+pub use reach::{Reached, Spot, Trail};
 pub use registry::{Params, Registry};
 pub use render::{About, Size, Standing};
 pub use report::{

@@ -6,6 +6,7 @@ use simurgh_runtime::sync::Mutex;
 use simurgh_sim::{Invariant, Seen};
 
 use crate::plan::InvariantPlan;
+use crate::reach::Way;
 use crate::report::{Evidence, FaultReport, InvariantReport, NodeReport, Phase};
 
 /// What a run tells.
@@ -23,6 +24,8 @@ pub(crate) struct Recorder {
     pub(crate) law: &'static str,
     /// Events that were no heartbeats.
     pub(crate) lively: u64,
+    /// What happened last, and the spot that is looked for.
+    pub(crate) way: Way,
 }
 
 /// An invariant, asked when its scenario says, and counted.

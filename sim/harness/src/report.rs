@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::reach::{Reached, Trail};
+
 /// The form that this program writes and reads.
 pub(crate) const SCHEMA: u32 = 1;
 
@@ -65,6 +67,10 @@ pub struct Report {
     pub log: Vec<LogLine>,
     /// The decisions of the schedule, if they were recorded: poll, place, budget.
     pub decisions: Vec<(u64, u32, Option<u8>)>,
+    /// What happened last, by kind.
+    pub trail: Trail,
+    /// Whether the run came to the spot that was looked for, if one was.
+    pub reached: Option<Reached>,
 }
 
 /// How a run ended.

@@ -19,6 +19,7 @@ use simurgh_sim::{Body, Decision, Effect, Exit, Node, Profile, RunConfig, Sim, V
 
 use crate::chaos::{Chaos, State};
 use crate::plan::Plan;
+use crate::reach::{Follower, Spot, Way};
 use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
 use crate::report::{self, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report};
@@ -34,9 +35,9 @@ pub(crate) struct Look {
     pub(crate) record: bool,
 }
 
-/// Runs a plan. The second is true if a poll has not returned: then only the end of this process ends it.
-pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look) -> (Report, bool) {
-    let recorder: Arc<Mutex<Recorder>> = Arc::default();
+/// Runs a plan, and asks whether it comes to a spot. The second is true if a poll has not returned: then only the end of this process ends it.
+pub(crate) fn run(plan: &Arc<Plan>, registry: &Arc<Registry>, look: Look, spot: Option<Spot>) -> (Report, bool) {
+    let recorder = Arc::new(Mutex::new(Recorder { way: Way::new(spot), ..Recorder::default() }));
     let config = RunConfig {
         physics: Some(plan.physics.clone()),
         planted: plan.planted.clone(),
@@ -76,6 +77,7 @@ async fn body(
         }
         return Ok(());
     }
+    sim.watch(Follower::new(sim, Arc::clone(&recorder), registry.probes.keys().copied()));
     sim.watch(Lives { recorder: Arc::clone(&recorder) });
     for invariant in &plan.invariants {
         if let Some(kind) = registry.invariants.get(invariant.name.as_str()) {
@@ -291,6 +293,8 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         count: *count,
         expected: String::new(),
     }));
+    let elapsed_ns = ran.elapsed.as_nanos() as u64;
+    let (trail, reached) = (recorder.way.trail(elapsed_ns), recorder.way.reached(recorder, &probes, elapsed_ns));
     Report {
         magic: report::MAGIC.into(),
         schema: report::SCHEMA,
@@ -304,7 +308,7 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         trace_hash: format!("{:016x}", ran.hash),
         events: ran.events,
         polls: ran.polls,
-        elapsed_ns: ran.elapsed.as_nanos() as u64,
+        elapsed_ns,
         plan: plan.file.print(),
         differs: crate::file::differs(&plan.file),
         phases: std::mem::take(&mut recorder.phases),
@@ -322,6 +326,8 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         messages: ran.messages.iter().map(Message::from).collect(),
         log: ran.kept.iter().map(LogLine::from).collect(),
         decisions: ran.decisions.iter().map(|Decision { poll, place, budget }| (*poll, *place, *budget)).collect(),
+        trail,
+        reached,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use simurgh_sim::shared::{Goal, Progress, all_cores, in_batches};
 
+use crate::bank::{Pending, Running};
 use crate::file::{Node, Scenario};
 use crate::judge::exit_code;
 use crate::plan::{effects_wanted, texts};
@@ -108,9 +109,7 @@ impl SetReport {
     /// Judges the set by what its scenario expects.
     pub(crate) fn judge(&mut self, scenario: &Scenario, is_set: bool) {
         let wanted = scenario.outcome().strip_prefix("fail:");
-        let is_wanted =
-            |verdict: &Judgement| wanted.is_some_and(|wanted| verdict.invariant == wanted || verdict.class == wanted);
-        let bad = self.findings.iter().filter(|(report, _)| !is_wanted(&report.verdict));
+        let bad = self.findings.iter().filter(|(report, _)| !scenario.expects(&report.verdict));
         // What does not repeat outranks every other finding.
         let worst = bad.max_by_key(|(report, _)| {
             (report.verdict.class == "nondeterminism", report.verdict.class != "inconclusive")
@@ -229,16 +228,20 @@ impl SetReport {
 }
 
 /// How a set is run.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Options {
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Options<'a> {
     /// Stop at the first finding.
     pub(crate) first: bool,
     /// Show how far it is.
     pub(crate) progress: bool,
+    /// Where seeds are written down before they are run.
+    pub(crate) running: Option<&'a Running>,
+    /// Where failures go that nobody expects.
+    pub(crate) pending: Option<&'a Pending>,
 }
 
 /// Runs seeds of a scenario, those that fail and a share of the others twice.
-pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options) -> SetReport {
+pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options<'_>) -> SetReport {
     let began = Instant::now();
     let mut set = SetReport {
         scenario: scenario.name().to_owned(),
@@ -256,6 +259,9 @@ pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options) -> S
     let mut progress = options.progress.then(|| Progress::new(scenario.name(), Goal::Seeds(seeds.len())));
     // In the thread of its worker: a second look takes as long as the first.
     let run = |seeds: Vec<u64>, tell: &mut dyn FnMut((Report, bool))| {
+        if let Some(running) = options.running {
+            running.start(&seeds);
+        }
         launch(&Job { seeds, ..job.clone() }, |report| {
             let twice = !report.passed() || report.seed.is_multiple_of(every);
             tell((if twice { look_again(&job, report) } else { report }, twice));
@@ -264,6 +270,12 @@ pub(crate) fn run_set(scenario: &Scenario, seeds: &[u64], options: Options) -> S
     in_batches(seeds, all_cores(), BATCH, run, |(report, twice)| {
         set.count_look(&report, twice);
         set.add(&report);
+        if let Some(pending) = options.pending {
+            pending.keep(scenario, &report);
+        }
+        if let Some(running) = options.running {
+            running.done(report.seed);
+        }
         if !report.passed() {
             set.find(report);
         }

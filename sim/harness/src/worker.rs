@@ -3,6 +3,7 @@
 //! A worker is this very program, started with `__scenario` and a job on its standard input. It writes a line before
 //! each run and a report after it, so that one that dies still tells of which seed.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -14,6 +15,7 @@ use simurgh_sim::shared::tail;
 
 use crate::file::Scenario;
 use crate::plan::Plan;
+use crate::reach::Spot;
 use crate::registry::Registry;
 use crate::report::{Judgement, Report};
 use crate::run::{Look, run};
@@ -34,6 +36,9 @@ pub(crate) struct Job {
     pub(crate) look: Look,
     /// How long a run may take in real time.
     pub(crate) wall_s: u64,
+    /// The spot to which runs may come.
+    #[serde(default)]
+    pub(crate) spot: Option<Spot>,
 }
 
 /// Does the job on standard input.
@@ -48,7 +53,7 @@ pub(crate) fn work(registry: &Registry) -> Result<(), String> {
     let registry = Arc::new(registry.clone());
     for seed in job.seeds {
         tell(&format!("start\t{seed}"));
-        let (mut report, is_stuck) = run(&Arc::new(Plan::new(&scenario, seed)), &registry, job.look);
+        let (mut report, is_stuck) = run(&Arc::new(Plan::new(&scenario, seed)), &registry, job.look, job.spot.clone());
         report.file = job.path.display().to_string();
         tell(&format!("done\t{}", report.to_json()));
         if is_stuck {
@@ -147,6 +152,17 @@ pub(crate) fn launch(job: &Job, mut each: impl FnMut(Report)) -> Vec<u64> {
     left
 }
 
+/// Runs a job many times, each in a process of its own: the hashes in words, and whether there is one.
+pub(crate) fn hashes(job: &Job, times: u64) -> (String, bool) {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for _ in 0..times {
+        launch(job, |report| *counts.entry(report.trace_hash).or_default() += 1);
+    }
+    let lines: Vec<String> =
+        counts.iter().map(|(hash, count)| format!("hash {hash} in {count} of {times} processes\n")).collect();
+    (lines.concat(), counts.values().eq([&times]))
+}
+
 fn report_of_death(job: &Job, seed: u64, class: &str, why: &str) -> Report {
     Report {
         magic: crate::report::MAGIC.into(),
@@ -167,7 +183,14 @@ fn name_of(text: &str) -> String {
 impl Job {
     /// A job on a scenario.
     pub(crate) fn new(scenario: &Scenario, seeds: Vec<u64>) -> Self {
-        Self { path: scenario.path.clone(), text: scenario.print(), seeds, look: Look::default(), wall_s: wall_s() }
+        Self {
+            path: scenario.path.clone(),
+            text: scenario.print(),
+            seeds,
+            look: Look::default(),
+            wall_s: wall_s(),
+            spot: None,
+        }
     }
 }
 

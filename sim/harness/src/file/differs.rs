@@ -11,7 +11,7 @@ pub(crate) fn differs(file: &Node) -> Vec<Differs> {
     for entry in file.entries() {
         let Some(field) = ROOT.field(&entry.key) else { continue };
         if let Kind::Table(table) = field.kind
-            && !matches!(entry.key.as_str(), "plan" | "seeds" | "shrink" | "expect")
+            && !matches!(entry.key.as_str(), "plan" | "seeds" | "shrink" | "expect" | "bank")
         {
             collect(&entry.node, table, &entry.key, &mut found);
         }

@@ -93,6 +93,7 @@ pub(crate) const ROOT: Table = Table {
         field("seeds", Kind::Table(&SEEDS), "", "how many seeds, and which"),
         field("shrink", Kind::Table(&SHRINK), "", "how failures are made small"),
         field("plan", Kind::Table(&PLAN), "", "of a resolved file: the seed, and the decisions of the schedule"),
+        field("bank", Kind::Table(&BANK), "", "of an entry of the bank: what its run came to, and in which build"),
     ],
 };
 
@@ -341,5 +342,44 @@ const PLAN: Table = Table {
             "",
             "the schedule: poll, place in the queue, budget; what is not listed is first come, first served",
         ),
+    ],
+};
+
+const BANK: Table = Table {
+    head: "[bank]",
+    fields: &[
+        field("magic", Kind::Text, "", "simurgh bank"),
+        field("form", Kind::Whole, "2", "the form of the entry: 2"),
+        field("file", Kind::Text, "", "the scenario file that it came from"),
+        field("scenario_hash", Kind::Text, "", "a hash of that file, with what it extends"),
+        field("plan_hash", Kind::Text, "", "a hash of all of this file but [bank]"),
+        field("commit", Kind::Text, "", "the commit that was run; with a plus if something had been changed since"),
+        field("lock", Kind::Text, "", "a hash of Cargo.lock"),
+        field("features", Kind::Text, "", "how the program was built: debug or release"),
+        field("class", Kind::Text, "", "the class of the failure"),
+        field("invariant", Kind::Text, "", "the invariant that did not hold, if it was one"),
+        field("message", Kind::Text, "", "what was seen"),
+        field("fingerprint", Kind::Text, "", "which defect it is"),
+        field("event", Kind::Whole, "", "the number of the first bad event"),
+        field("at", TIME, "", "when that was, in virtual time"),
+        field("node", Kind::Text, "", "the node at which it was seen, if it was one"),
+        field("trace_hash", Kind::Text, "", "the hash over all events, which holds within one build"),
+        field("reach_fingerprint", Kind::Text, "", "a hash of reach"),
+        field("reach", Kind::Table(&REACH), "", "what says that a run came to where this one failed"),
+        field("opened", Kind::Text, "", "the day on which it was kept, in UTC"),
+        field("fixed_by", Kind::Text, "", "the commit that mended it; it must pass from then on"),
+        field("stale", Kind::Text, "", "why no run comes to the old spot any more; it is shown and never green"),
+    ],
+};
+
+const REACH: Table = Table {
+    head: "[bank] reach",
+    fields: &[
+        field("marks", Kind::Texts, "", "telemetry events by role and name, and probes: what happened last"),
+        field("within", TIME, "", "how close together"),
+        field("during", Kind::Texts, "", "kinds of faults that held then"),
+        field("faults", Kind::Texts, "", "kinds of faults that had struck by then"),
+        field("probes", Kind::Texts, "", "probes that had been passed by then"),
+        field("asked", Kind::Text, "", "the invariant that did not hold"),
     ],
 };

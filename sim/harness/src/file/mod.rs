@@ -15,13 +15,13 @@ use crate::value::Unit;
 
 pub(crate) use check::{Condition, Knob, knob_of, span_of};
 pub(crate) use differs::differs;
-use problem::Problem;
+pub(crate) use problem::Problem;
 pub use problem::Problems;
 pub(crate) use problem::instead;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{number, resolve};
 pub use schema::json_schema;
-use tree::{At, Source};
-pub(crate) use tree::{Node, What};
+use tree::At;
+pub(crate) use tree::{Node, Source, What};
 
 /// A scenario file that was found right, with what it extends.
 #[derive(Debug, Clone)]
@@ -29,6 +29,18 @@ pub struct Scenario {
     /// Where it was read.
     pub path: PathBuf,
     pub(crate) root: Node,
+}
+
+/// Reads a file as a tree, whatever its fields are.
+pub(crate) fn parse_tree(source: &Source) -> Result<Node, Problems> {
+    tree::parse(0, source).map_err(|problem| Problems::of(std::slice::from_ref(source), &[problem]))
+}
+
+/// Reads the form of one file alone: its fields, and not what they name.
+pub(crate) fn read_form(source: &Source, registry: &Registry) -> Result<Node, Problems> {
+    let root = parse_tree(source)?;
+    let problems = check::check_form(&root, registry);
+    if problems.is_empty() { Ok(root) } else { Err(Problems::of(std::slice::from_ref(source), &problems)) }
 }
 
 /// Files that a file may extend, one behind the other.
@@ -104,6 +116,12 @@ impl Scenario {
     /// What its runs must come to: `pass`, or `fail:` and an invariant or a class.
     pub(crate) fn outcome(&self) -> &str {
         self.root.find("expect.outcome").and_then(Node::as_text).unwrap_or("pass")
+    }
+
+    /// Whether a failure is the one that its runs must come to.
+    pub(crate) fn expects(&self, verdict: &crate::report::Judgement) -> bool {
+        let wanted = self.outcome().strip_prefix("fail:");
+        wanted.is_some_and(|wanted| verdict.invariant == wanted || verdict.class == wanted)
     }
 
     fn least(&self, path: &str, unit: Unit) -> Option<f64> {

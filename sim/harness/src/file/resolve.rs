@@ -20,6 +20,7 @@ const ON_MAX: f64 = 8.0;
 pub(crate) fn resolve(root: &Node, seed: u64) -> Node {
     let resolve = Resolve { draws: Draws::new(seed), omit: omit(root, seed) };
     let mut plan = resolve.table(root, &ROOT, "");
+    plan.remove(&["bank"]); // what a run came to is no part of what it is
     resolve.omit_fields(&mut plan);
     resolve.schedule(&mut plan);
     resolve.buggify(&mut plan);

@@ -10,6 +10,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bank::{Bank, from_root};
+use crate::file::Scenario;
+
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
@@ -66,6 +69,23 @@ impl Past {
     pub(crate) fn read(path: &Path, interval: u64) -> Self {
         let Ok(file) = File::open(path) else { return Self::default() };
         Self::of(BufReader::new(file).lines().map_while(Result::ok), interval)
+    }
+
+    /// Takes in what a bank has as open, of scenarios that are swept: such a finding is known, and its seed run first.
+    pub(crate) fn know(&mut self, bank: &Bank, scenarios: &[Scenario]) {
+        for entry in bank.open() {
+            let swept = scenarios.iter().find(|scenario| from_root(&scenario.path) == Path::new(&entry.facts.file));
+            let Some(scenario) = swept else { continue };
+            self.open.entry(entry.facts.fingerprint.clone()).or_insert_with(|| Found {
+                fingerprint: entry.facts.fingerprint.clone(),
+                class: entry.facts.class.clone(),
+                invariant: entry.facts.invariant.clone(),
+                message: entry.facts.message.clone(),
+                file: scenario.path.display().to_string(),
+                seed: entry.seed(),
+                expected: false,
+            });
+        }
     }
 
     fn of(lines: impl Iterator<Item = String>, interval: u64) -> Self {

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use simurgh_runtime::sync::Mutex;
 use simurgh_sim::shared::{Goal, Progress};
 
+use crate::bank::{self, Bank, Pending};
+use crate::base::{INTERVAL, first_seed};
 use crate::file::Scenario;
 use crate::judge::{CLASSES, exit_code};
 use crate::render::Standing;
@@ -25,8 +27,6 @@ use journal::{Found, Journal, Line, Past};
 pub use outcome::{SweepFinding, SweepReport, SweptProbe, SweptScenario};
 use queue::Swept;
 
-/// Seeds of a night: night N has those from N times this on.
-pub(crate) const INTERVAL: u64 = 1_000_000_000;
 /// Most defects of one scenario that are kept apart.
 const DEFECTS_MAX: usize = 50;
 /// Seeds of one defect that are run again to see whether they repeat.
@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// The first seed; None goes on after those that the journal tells of.
     pub(crate) from: Option<u64>,
     pub(crate) journal: PathBuf,
+    /// What is known beside the journal, and where failures go that nobody expects.
+    pub(crate) bank: Bank,
+    pub(crate) pending: Pending,
 }
 
 /// The classes and their exit codes, for `--help`.
@@ -62,7 +65,8 @@ enum Told {
 /// Sweeps; `scenarios` has the canary first.
 pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<SweepReport, String> {
     let began = Instant::now();
-    let past = Past::read(&options.journal, INTERVAL);
+    let mut past = Past::read(&options.journal, INTERVAL);
+    past.know(&options.bank, &scenarios);
     tell_past(&past);
     let mut journal = Journal::open(&options.journal)?;
     let commit = commit();
@@ -71,7 +75,10 @@ pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<Sweep
         .into_iter()
         .map(|scenario| {
             let file = scenario.path.display().to_string();
-            let from = options.from.unwrap_or_else(|| past.next.get(&file).copied().unwrap_or(0));
+            let from = options.from.unwrap_or_else(|| match first_seed(&scenario, &commit, bank::day()) {
+                0 => past.next.get(&file).copied().unwrap_or(0),
+                first => first,
+            });
             let mut swept = Swept::new(scenario, from, (from / INTERVAL + 1) * INTERVAL);
             // First what a killed sweep was running, and what once failed.
             swept.first.extend(past.unfinished.iter().filter(|(of, _)| *of == file).map(|(_, seeds)| seeds.clone()));
@@ -84,7 +91,7 @@ pub(crate) fn sweep(scenarios: Vec<Scenario>, options: &Options) -> Result<Sweep
     let queue = Mutex::new(all);
     let looks: Mutex<BTreeMap<String, u32>> = Mutex::default();
     let journal = Mutex::new(journal);
-    let mut collected = Collected::new(&queue.lock(), &past);
+    let mut collected = Collected::new(&queue.lock(), &past, options);
     let (batches, is_stopped) = (AtomicU64::new(0), AtomicBool::new(false));
     let (sender, told) = mpsc::sync_channel(256);
     let mut trouble = None;
@@ -185,10 +192,11 @@ fn run_batch(at: usize, job: &Job, every: u64, looks: &Mutex<BTreeMap<String, u3
 }
 
 /// What was heard so far.
-struct Collected {
+struct Collected<'a> {
+    options: &'a Options,
     sets: Vec<SetReport>,
     rows: Vec<SweptScenario>,
-    /// By whether the file expects it, so that a canary hides no finding, and by fingerprint: scenario and finding.
+    /// Findings by whether they were planted, and fingerprint: a planted bug hides no other that looks like it.
     seen: BTreeMap<(bool, String), (usize, SweepFinding)>,
     written: BTreeSet<(bool, String)>,
     passed: BTreeSet<(String, u64)>,
@@ -196,8 +204,8 @@ struct Collected {
     seeds: u64,
 }
 
-impl Collected {
-    fn new(all: &[Swept], past: &Past) -> Self {
+impl<'a> Collected<'a> {
+    fn new(all: &[Swept], past: &Past, options: &'a Options) -> Self {
         let set = |swept: &Swept| SetReport {
             scenario: swept.scenario.name().to_owned(),
             file: swept.scenario.path.display().to_string(),
@@ -210,6 +218,7 @@ impl Collected {
             ..SweptScenario::default()
         };
         Self {
+            options,
             sets: all.iter().map(set).collect(),
             rows: all.iter().map(row).collect(),
             seen: BTreeMap::new(),
@@ -224,7 +233,7 @@ impl Collected {
         match told {
             Told::Trouble(why) => Err(why),
             Told::Done(batch) => journal.lock().write(&Line::Done { batch }),
-            Told::Suspect(at, report) => self.write(at, &report, journal),
+            Told::Suspect(at, report) => self.write(at, &report, queue, journal),
             Told::Ran(at, report, took, twice) => {
                 self.seeds += 1;
                 let (set, row) = (&mut self.sets[at], &mut self.rows[at]);
@@ -250,7 +259,7 @@ impl Collected {
                     return Ok(());
                 }
                 self.rows[at].failed += 1;
-                self.write(at, &report, journal)?;
+                self.write(at, &report, queue, journal)?;
                 self.find(at, *report);
                 Ok(())
             }
@@ -258,11 +267,17 @@ impl Collected {
     }
 
     /// Into the journal, the first time that this sweep sees it.
-    fn write(&mut self, at: usize, report: &Report, journal: &Mutex<Journal>) -> Result<(), String> {
-        let expected = self.rows[at].must_fail;
-        if !self.written.insert((expected, report.verdict.fingerprint.clone())) {
+    fn write(
+        &mut self,
+        at: usize,
+        report: &Report,
+        queue: &Mutex<Vec<Swept>>,
+        journal: &Mutex<Journal>,
+    ) -> Result<(), String> {
+        if !self.written.insert((self.rows[at].must_fail, report.verdict.fingerprint.clone())) {
             return Ok(());
         }
+        self.options.pending.keep(&queue.lock()[at].scenario, report);
         journal.lock().write(&Line::Found(Found {
             fingerprint: report.verdict.fingerprint.clone(),
             class: report.verdict.class.clone(),
@@ -270,7 +285,7 @@ impl Collected {
             message: report.verdict.message.lines().next().unwrap_or_default().to_owned(),
             file: self.rows[at].file.clone(),
             seed: report.seed,
-            expected,
+            expected: self.rows[at].must_fail,
         }))
     }
 
@@ -331,6 +346,11 @@ impl Collected {
                 true if is_rare => Standing::Rare,
                 true => Standing::Known,
             };
+            let is_it = |entry: &&bank::Entry| entry.facts.fingerprint == finding.fingerprint;
+            let mended = self.options.bank.entries().find(is_it).and_then(|entry| entry.facts.fixed_by.as_ref());
+            if let Some(by) = mended {
+                finding.message = format!("mended by {by}, and back: {}", finding.message);
+            }
             findings.push(finding);
         }
         for (fingerprint, found) in self.past {
@@ -411,47 +431,4 @@ fn commit() -> String {
         .ok()
         .filter(|output| output.status.success())
         .map_or_else(String::new, |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::registry::Registry;
-    use crate::report::Judgement;
-
-    #[test]
-    fn a_canary_hides_no_finding_that_is_the_same_defect() {
-        let registry = Registry::new().property(crate::Property::new(
-            "p.holds",
-            "it holds",
-            || proptest::strategy::Just(()),
-            |()| Ok(()),
-        ));
-        let swept = |name: &str, outcome: &str| {
-            let text = format!(
-                "schema = 1\nname = \"a/{name}\"\nwhy = \"a test\"\nlevel = \"property\"\n\
-                 [[workload]]\nname = \"p.holds\"\n[expect]\noutcome = \"{outcome}\"\n"
-            );
-            let path = format!("{name}.toml");
-            let scenario = Scenario::parse(Path::new(&path), &text, &registry).unwrap_or_else(|why| panic!("{why}"));
-            Swept::new(scenario, 0, INTERVAL)
-        };
-        let all = vec![swept("canary", "fail:crash"), swept("check", "pass")];
-        let folder = std::env::temp_dir().join(format!("simurgh-canary-{}", std::process::id()));
-        let path = folder.join("journal.jsonl");
-        let journal = Mutex::new(Journal::open(&path).unwrap());
-        let mut collected = Collected::new(&all, &Past::default());
-        let queue = Mutex::new(all);
-        for at in [0, 1] {
-            let verdict = Judgement::new("crash", "", "twice the same", &[]);
-            let report = Box::new(Report { verdict, ..Report::default() });
-            collected.hear(Told::Ran(at, report, Duration::ZERO, false), &queue, &journal).unwrap();
-        }
-        assert_eq!(collected.unexpected(), 1);
-        let past = Past::read(&path, INTERVAL);
-        std::fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(past.open.values().map(|found| found.file.as_str()).collect::<Vec<_>>(), ["check.toml"]);
-    }
 }
