@@ -14,14 +14,14 @@ use crate::set::{KEEP, Options, run_set};
 use crate::worker::{self, Job};
 
 /// A command: its name, its words, what it does, and an example.
-struct Command {
-    name: &'static str,
-    words: &'static str,
-    about: &'static str,
-    example: &'static str,
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    pub(crate) words: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) example: &'static str,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "list",
         words: "[--folder DIR] [--names]",
@@ -72,6 +72,7 @@ const COMMANDS: [Command; 7] = [
                 It exits with the code of the worst class:",
         example: "sim sweep scenarios --minutes 5 --json sweep.json",
     },
+    crate::shrink::COMMAND,
     Command {
         name: "report",
         words: "FILE [--html FILE] [--scenario FILE]",
@@ -136,6 +137,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         "explain" => Some(explain(registry, &words)),
         "replay" => Some(replay(registry, &words)),
         "sweep" => Some(sweep(registry, &words)),
+        "shrink" => Some(crate::shrink::command(registry, &words)),
         "report" => Some(report(&words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
         _ => None,
@@ -147,11 +149,11 @@ fn is_file(word: &str) -> bool {
 }
 
 /// The words after a command.
-struct Words {
+pub(crate) struct Words {
     name: Option<String>,
     /// The names after the first.
     more: Vec<String>,
-    values: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 impl Words {
@@ -191,27 +193,27 @@ impl Words {
         Ok(parsed)
     }
 
-    fn number(&self, flag: &str) -> Result<Option<u64>, String> {
+    pub(crate) fn number(&self, flag: &str) -> Result<Option<u64>, String> {
         let parse =
             |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
         self.values.get(flag).map(parse).transpose()
     }
 
-    fn has(&self, flag: &str) -> bool {
+    pub(crate) fn has(&self, flag: &str) -> bool {
         self.values.contains_key(flag)
     }
 
-    fn file(&self) -> Result<PathBuf, String> {
+    pub(crate) fn file(&self) -> Result<PathBuf, String> {
         self.name.as_ref().map(PathBuf::from).ok_or_else(|| "which file? sim list names them".to_owned())
     }
 }
 
-fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
+pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
     Scenario::read(path, registry).map_err(|problems| problems.to_string())
 }
 
 /// The seed that a resolved file was resolved for.
-fn own_seed(scenario: &Scenario) -> Option<u64> {
+pub(crate) fn own_seed(scenario: &Scenario) -> Option<u64> {
     scenario.root.find("plan.seed").and_then(Node::as_text).and_then(|seed| seed.parse().ok())
 }
 
@@ -494,6 +496,7 @@ fn report(words: &Words) -> Result<ExitCode, String> {
     let about = crate::About {
         replay: replay_command(file, report.seed),
         step: format!("cargo sim replay {file} --seed {} --until {} --log", report.seed, report.verdict.event),
+        size: crate::shrink::about_of(&report.plan),
         ..crate::About::default()
     };
     show(&|| report.to_text(&about), &|| report.to_html(&about))

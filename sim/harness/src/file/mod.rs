@@ -18,7 +18,7 @@ pub(crate) use differs::differs;
 use problem::Problem;
 pub use problem::Problems;
 pub(crate) use problem::instead;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{number, resolve};
 pub use schema::json_schema;
 use tree::{At, Source};
 pub(crate) use tree::{Node, What};
@@ -29,6 +29,11 @@ pub struct Scenario {
     /// Where it was read.
     pub path: PathBuf,
     pub(crate) root: Node,
+}
+
+/// A text as a tree, whatever it says; None if it is no TOML.
+pub(crate) fn tree_of(text: &str) -> Option<Node> {
+    tree::parse(0, &Source { path: String::new(), text: text.to_owned() }).ok()
 }
 
 /// Files that a file may extend, one behind the other.
@@ -124,6 +129,11 @@ impl Scenario {
     pub(crate) fn recheck_every(&self) -> u64 {
         let share = self.least("seeds.recheck", Unit::Share).unwrap_or(0.05);
         if share > 0.0 { (1.0 / share).round().max(1.0) as u64 } else { u64::MAX }
+    }
+
+    /// Runs that shrinking may take, if the file says how many.
+    pub(crate) fn shrink_runs(&self) -> Option<u64> {
+        self.least("shrink.runs", Unit::Count).map(|runs| runs as u64)
     }
 
     /// The whole file, with what it extends, as one file.

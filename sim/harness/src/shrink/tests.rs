@@ -1,0 +1,1 @@
+//! The shrinker on oracles that are made up.
