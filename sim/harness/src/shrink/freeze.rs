@@ -26,13 +26,25 @@ pub(super) fn freeze(plan: &Plan, report: &Report, registry: &Registry) -> Node 
                 instance.set(&["others"], texts(&struck.others));
             }
         }
-        kept.push(instance);
+        kept.push(in_order(&instance));
     }
     set_list(&mut root, "fault", kept);
     let due = plan.all_operations(registry).into_iter().filter(|(_, op)| op.at_ns <= until);
     let names: Vec<String> = due.map(|(client, op)| format!("{client}#{}", op.number)).collect();
     set_operations(&mut root, plan, &names);
     root
+}
+
+/// A fault with its fields in the order in which one reads them.
+fn in_order(fault: &Node) -> Node {
+    let mut ordered = Node::table();
+    for key in ["id", "kind", "target", "others"] {
+        if let Some(node) = fault.get(key) {
+            ordered.set(&[key], node.clone());
+        }
+    }
+    fault.entries().iter().for_each(|entry| ordered.set(&[&entry.key], entry.node.clone()));
+    ordered
 }
 
 /// A resolved file without what only a sweep, a set, or the shrinker needs.

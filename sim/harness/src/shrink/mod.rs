@@ -28,7 +28,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-use simurgh_sim::shared::{Goal, Progress, all_cores};
+use simurgh_sim::shared::all_cores;
 
 use crate::file::{Node, Scenario, What, tree_of};
 use crate::plan::Plan;
@@ -39,7 +39,7 @@ use crate::set::KEEP;
 use crate::worker::{Job, launch};
 
 pub(crate) use command::{COMMAND, command};
-use search::{Oracle, RECORD, Search};
+use search::{Oracle, Progress, RECORD, Search};
 pub(crate) use size::{Measured, about_of};
 use stages::Ground;
 
@@ -108,9 +108,7 @@ pub(crate) fn shrink(
     let mut search = Search::new(&oracle, resolved, first.clone(), runs_max)
         .at_once(options.jobs.unwrap_or_else(all_cores))
         .any_failure(scenario.root.find("shrink.keep").and_then(Node::as_text) == Some("any_failure"));
-    search.progress = options
-        .progress
-        .then(|| Progress::new(&format!("{} seed {seed}, runs of {runs_max} at most", scenario.name()), Goal::Seeds(runs_max as usize)));
+    search.progress = options.progress.then(|| Progress::new(format!("{} seed {seed}", scenario.name())));
     let mut notes = Vec::new();
     if !search.take(freeze::freeze(&plan, &first, registry)) {
         notes.push(
@@ -179,6 +177,10 @@ fn finish(search: Search<'_>, ground: &Ground<'_>, oracle: Oracle<'_>, shrunk: S
     for (name, node) in told {
         root.set(&["plan", "shrunk", name], node);
     }
+    // At the end, where what is told of a run does not come before what the run is.
+    let plan = root.get("plan").cloned().unwrap_or_else(Node::table);
+    root.remove(&["plan"]);
+    root.set(&["plan"], plan);
     let text = output::file(&root, &last.story());
     Scenario::parse(&ground.path, &text, ground.registry)
         .map_err(|problems| format!("what was made small is no right file, which is a bug of the shrinker: {problems}"))?;

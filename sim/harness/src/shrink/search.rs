@@ -1,8 +1,8 @@
 //! The search: candidates are run, and the first that fails in the same way is the plan from then on.
 
 use std::collections::BTreeSet;
-
-use simurgh_sim::shared::Progress;
+use std::io::{IsTerminal, Write as _};
+use std::time::{Duration, Instant};
 
 use crate::file::Node;
 use crate::report::{Judgement, Report};
@@ -114,7 +114,7 @@ impl<'a> Search<'a> {
     fn count(&mut self) {
         self.runs += 1;
         if let Some(progress) = &mut self.progress {
-            progress.show(self.runs as usize, 1);
+            progress.show(self.runs, self.runs_max, &self.report);
         }
     }
 
@@ -136,5 +136,45 @@ impl<'a> Search<'a> {
         again.is_some_and(|again| {
             again.trace_hash == first.trace_hash && again.verdict.fingerprint == first.verdict.fingerprint
         })
+    }
+}
+
+/// A line that shows how far the search is; on a terminal it stays in place.
+pub(super) struct Progress {
+    what: String,
+    shown: Instant,
+}
+
+impl Progress {
+    pub(super) fn new(what: String) -> Self {
+        Self { what, shown: Instant::now() }
+    }
+
+    fn show(&mut self, runs: u64, most: u64, report: &Report) {
+        let terminal = std::io::stderr().is_terminal();
+        let pause = if terminal { Duration::from_millis(200) } else { Duration::from_secs(10) };
+        if self.shown.elapsed() < pause {
+            return;
+        }
+        self.shown = Instant::now();
+        let size = format!(
+            "{} nodes, {} faults, {:.1} s",
+            report.nodes.len(),
+            report.faults.len(),
+            report.elapsed_ns as f64 / 1e9
+        );
+        let line = format!("{}: {runs} of at most {most} runs; {size}", self.what);
+        // Who does not see it misses nothing.
+        let _ = if terminal {
+            write!(std::io::stderr(), "\r\x1b[K{line}")
+        } else {
+            writeln!(std::io::stderr(), "{line}")
+        };
+    }
+
+    pub(super) fn finish(self) {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
     }
 }

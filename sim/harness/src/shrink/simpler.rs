@@ -6,8 +6,11 @@ use crate::value::Unit;
 use super::freeze::{faults_of, id_of, set_list};
 use super::list::fewer;
 use super::search::{RECORD, Search};
+use super::stages::Ground;
 
 const SECOND: f64 = 1e9;
+/// What times are rounded to, the roundest first.
+const STEPS: [f64; 4] = [SECOND, 0.1 * SECOND, 0.01 * SECOND, 0.001 * SECOND];
 /// Decisions of the schedule that a file may list; where more are needed, the schedule stays as the seed draws it.
 const DECISIONS_MAX: usize = 256;
 
@@ -99,48 +102,54 @@ fn time_of(root: &Node, path: &str) -> f64 {
 }
 
 /// Shorter phases, faults that come at round times and last as long, all of it faster.
-pub(super) fn shorter(search: &mut Search<'_>) {
-    phases(search);
+pub(super) fn shorter(search: &mut Search<'_>, ground: &Ground<'_>) {
+    phases(search, ground);
     while_taken(search, |search| [10.0, 5.0, 2.0].iter().filter_map(|by| faster(&search.best, *by)).collect());
     for id in faults_of(&search.best).iter().map(id_of).collect::<Vec<_>>() {
         round_fault(search, &id);
     }
-    phases(search);
+    phases(search, ground);
 }
 
-fn phases(search: &mut Search<'_>) {
-    const STEPS: [f64; 4] = [SECOND, 0.1 * SECOND, 0.01 * SECOND, 0.001 * SECOND];
-    let root = search.best.clone();
-    let set = |path: &'static str, ns: f64| edited(&root, |root| root.set(&keys(path, &[]), number(Unit::Time, ns)));
-    let (warmup, chaos, calm) =
-        (time_of(&root, "time.warmup"), time_of(&root, "time.chaos"), time_of(&root, "time.calm"));
+fn phases(search: &mut Search<'_>, ground: &Ground<'_>) {
+    let first_shorter = |search: &mut Search<'_>, path: &str, times: &[f64]| {
+        let now = time_of(&search.best, path);
+        let shorter = times.iter().filter(|ns| **ns < now);
+        let set = |ns: &f64| edited(&search.best, |root| root.set(&keys(path, &[]), number(Unit::Time, ns.round())));
+        let candidates: Vec<Node> = shorter.map(set).collect();
+        search.first(&candidates);
+    };
+    let (warmup, chaos, calm) = (
+        time_of(&search.best, "time.warmup"),
+        time_of(&search.best, "time.chaos"),
+        time_of(&search.best, "time.calm"),
+    );
     let failed = search.report.verdict.at_ns as f64;
+    let in_calm = failed > warmup + chaos;
     // A run that fails before the calm never sees it: there it costs nothing, and once the failure is mended it is needed.
-    if failed > warmup + chaos {
-        let shorter = [SECOND, 2.0 * SECOND, 5.0 * SECOND, calm / 4.0, calm / 2.0];
-        let fewer = shorter.iter().filter(|ns| **ns < calm).map(|ns| set("time.calm", ns.round()));
-        search.first(&fewer.collect::<Vec<_>>());
+    if in_calm {
+        let some = [SECOND, 2.0 * SECOND, 5.0 * SECOND, (calm / 2e9).ceil() * SECOND];
+        first_shorter(search, "time.calm", &some);
     }
-    let until = if failed <= warmup + chaos { failed - warmup } else { chaos / 2.0 };
-    let ends = STEPS.iter().map(|step| (until / step).ceil() * step).filter(|ns| *ns < chaos && *ns > 0.0);
-    let root = search.best.clone();
-    let set = |path: &'static str, ns: f64| edited(&root, |root| root.set(&keys(path, &[]), number(Unit::Time, ns)));
-    search.first(&ends.map(|ns| set("time.chaos", ns)).collect::<Vec<_>>());
-    let root = search.best.clone();
-    let set = |path: &'static str, ns: f64| edited(&root, |root| root.set(&keys(path, &[]), number(Unit::Time, ns)));
-    let starts = [0.0, 0.01 * SECOND, 0.1 * SECOND, SECOND].into_iter().filter(|ns| *ns < warmup);
-    search.first(&starts.map(|ns| set("time.warmup", ns)).collect::<Vec<_>>());
+    let until = if in_calm { last_start(search, ground) } else { failed } - warmup;
+    let ends = STEPS.map(|step| (until / step).floor() * step + step);
+    first_shorter(search, "time.chaos", &ends);
+    first_shorter(search, "time.warmup", &[0.0, 0.01 * SECOND, 0.1 * SECOND, SECOND]);
+}
+
+/// When the last operation is due, or the last fault is over.
+fn last_start(search: &Search<'_>, ground: &Ground<'_>) -> f64 {
+    let plan = ground.plan(&search.best);
+    let due = plan.all_operations(ground.registry).into_iter().filter(|(_, op)| !op.is_last).map(|(_, op)| op.at_ns as f64);
+    let over = search.report.faults.iter().filter_map(|fault| fault.until_ns).map(|ns| ns as f64);
+    due.chain(over).fold(plan.warmup_ns as f64, f64::max)
 }
 
 /// The same plan in a part of the time: operations come more often, faults sooner and for less long.
 fn faster(root: &Node, by: f64) -> Option<Node> {
+    const RATE_MAX: f64 = 10_000.0;
     let part = |ns: f64| number(Unit::Time, (ns / by / 1e3).round() * 1e3);
-    let chaos = time_of(root, "time.chaos");
-    if chaos / by < 1e7 {
-        return None;
-    }
     let mut root = root.clone();
-    root.set(&["time", "chaos"], part(chaos));
     let mut faults = faults_of(&root);
     for fault in &mut faults {
         for field in ["at", "hold"] {
@@ -154,6 +163,9 @@ fn faster(root: &Node, by: f64) -> Option<Node> {
     let mut workloads = root.get("workload").map_or(&[][..], Node::items).to_vec();
     for workload in &mut workloads {
         let rate = workload.get("rate").and_then(Node::as_text).and_then(|rate| Unit::Rate.parse_one(rate)).unwrap_or(10.0);
+        if rate * by > RATE_MAX {
+            return None;
+        }
         workload.set(&["rate"], number(Unit::Rate, rate * by));
     }
     set_list(&mut root, "workload", workloads);
@@ -161,7 +173,6 @@ fn faster(root: &Node, by: f64) -> Option<Node> {
 }
 
 fn round_fault(search: &mut Search<'_>, id: &str) {
-    const STEPS: [f64; 4] = [SECOND, 0.1 * SECOND, 0.01 * SECOND, 0.001 * SECOND];
     let set = |root: &Node, field: &'static str, node: Node| {
         let mut faults = faults_of(root);
         faults.iter_mut().filter(|fault| id_of(fault) == id).for_each(|fault| fault.set(&[field], node.clone()));
@@ -169,8 +180,12 @@ fn round_fault(search: &mut Search<'_>, id: &str) {
     };
     let fault = |search: &Search<'_>| faults_of(&search.best).into_iter().find(|fault| id_of(fault) == id);
     let Some(own) = fault(search) else { return };
-    if !matches!(own.get("coin").map(|coin| &coin.what), None | Some(What::Int(0))) {
-        search.take(set(&search.best, "coin", Node::made(What::Int(0))));
+    // With names instead of selectors, few kinds look at it. One that is not given is drawn.
+    if own.get("coin").is_some() {
+        let mut faults = faults_of(&search.best);
+        faults.iter_mut().filter(|fault| id_of(fault) == id).for_each(|fault| fault.remove(&["coin"]));
+        let without = edited(&search.best, |root| set_list(root, "fault", faults));
+        search.first(&[without, set(&search.best, "coin", Node::made(What::Int(0)))]);
     }
     if own.get("by").is_some() {
         while_taken(search, |search| {

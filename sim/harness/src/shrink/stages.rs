@@ -15,6 +15,11 @@ use super::simpler;
 /// Rounds over all stages, at most: the second mostly finds a little, the third nothing.
 const ROUNDS_MAX: usize = 4;
 
+/// How often nodes are left out with everything else put back, at most.
+const ANEW_MAX: usize = 8;
+/// Sets of nodes of one role that are tried each time, at most.
+const CHOICES_MAX: usize = 10;
+
 /// What edits of a plan need to know beside the plan.
 pub(super) struct Ground<'a> {
     pub(super) registry: &'a Registry,
@@ -29,21 +34,71 @@ impl Ground<'_> {
     }
 }
 
-/// All stages, in rounds, until one takes nothing away.
+/// All stages, in rounds, until one takes nothing away. `frozen` is the plan before anything was taken away.
 pub(super) fn all(search: &mut Search<'_>, ground: &Ground<'_>) {
-    for _ in 0..ROUNDS_MAX {
+    let frozen = search.best.clone();
+    for round in 0..ROUNDS_MAX {
         let before = search.best.print();
-        families(search);
-        faults(search);
-        operations(search, ground);
-        nodes(search, ground);
-        simpler::shorter(search);
+        fewer_of_all(search, ground);
+        if round == 0 {
+            nodes_anew(search, ground, &frozen);
+        }
+        simpler::shorter(search, ground);
         simpler::calmer(search);
         simpler::decisions(search);
         if search.is_spent() || search.best.print() == before {
             return;
         }
     }
+}
+
+fn fewer_of_all(search: &mut Search<'_>, ground: &Ground<'_>) {
+    families(search);
+    faults(search);
+    operations(search, ground);
+    nodes(search, ground);
+}
+
+/// Fewer nodes, with all faults and operations of those that are left put back: what a node less needs may have been taken
+/// away before. Then from there on again.
+fn nodes_anew(search: &mut Search<'_>, ground: &Ground<'_>, frozen: &Node) {
+    let whole = ground.plan(frozen);
+    let all: Vec<String> = whole.roles.iter().flat_map(|role| role.names()).collect();
+    for _ in 0..ANEW_MAX {
+        let plan = ground.plan(&search.best);
+        let there: Vec<String> = plan.roles.iter().flat_map(|role| role.names()).collect();
+        let mut sets: Vec<Vec<String>> = Vec::new();
+        for role in &plan.roles {
+            let others: Vec<&String> = there.iter().filter(|name| !role.names().contains(name)).collect();
+            let known = whole.names_of(&role.name);
+            let size = role.names().len().saturating_sub(1);
+            let of_role = choices(&known, size, &role.names());
+            sets.extend(of_role.into_iter().map(|some| others.iter().copied().cloned().chain(some).collect()));
+        }
+        let without = |left: &Vec<String>| {
+            let gone: Vec<String> = all.iter().filter(|name| !left.contains(name)).cloned().collect();
+            without_nodes(frozen, &whole, &gone)
+        };
+        let candidates: Vec<Node> = sets.iter().map(without).collect();
+        if search.first(&candidates).is_none() {
+            return;
+        }
+        fewer_of_all(search, ground);
+    }
+}
+
+/// Choices of `size` of `all`, those first that hold the most of `liked`; some of them, if there are many.
+fn choices(all: &[String], size: usize, liked: &[String]) -> Vec<Vec<String>> {
+    if size == 0 || size > all.len() || all.len() > 16 {
+        return Vec::new();
+    }
+    let masks = (0u32..1 << all.len()).filter(|mask| mask.count_ones() as usize == size);
+    let mut sets: Vec<Vec<String>> = masks
+        .map(|mask| all.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, name)| name.clone()).collect())
+        .collect();
+    sets.sort_by_key(|set: &Vec<String>| set.iter().filter(|name| !liked.contains(name)).count());
+    sets.truncate(CHOICES_MAX);
+    sets
 }
 
 /// What the names of a search leave is the shortest list of them.
