@@ -129,8 +129,10 @@ pub(super) fn without_nodes(root: &Node, plan: &Plan, gone: &[String]) -> Node {
         }
     }
     set_list(&mut root, "fault", faults);
-    let left: Vec<String> =
-        operations_of(&root).into_iter().filter(|op| op.split('#').next().is_none_or(|client| is_left(&client.to_owned()))).collect();
+    let left: Vec<String> = operations_of(&root)
+        .into_iter()
+        .filter(|op| op.split('#').next().is_none_or(|client| is_left(&client.to_owned())))
+        .collect();
     set_operations(&mut root, plan, &left);
     root
 }
@@ -149,5 +151,9 @@ fn set_nodes(root: &mut Node, role: &RolePlan, left: &[String], is_client: bool)
 
 /// The operations that a frozen file lists.
 pub(super) fn operations_of(root: &Node) -> Vec<String> {
-    root.get("workload").map_or(&[][..], Node::items).iter().flat_map(|workload| texts_of(workload.get("only"))).collect()
+    root.get("workload")
+        .map_or(&[][..], Node::items)
+        .iter()
+        .flat_map(|workload| texts_of(workload.get("only")))
+        .collect()
 }

@@ -19,8 +19,8 @@ mod freeze;
 mod list;
 mod output;
 mod search;
-mod size;
 mod simpler;
+mod size;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -92,12 +92,7 @@ const RUNS: u64 = 400;
 ///
 /// # Errors
 /// If the run passes, does not repeat, or is of a kind that cannot be made small.
-pub(crate) fn shrink(
-    scenario: &Scenario,
-    seed: u64,
-    registry: &Registry,
-    options: Options,
-) -> Result<Shrunk, String> {
+pub(crate) fn shrink(scenario: &Scenario, seed: u64, registry: &Registry, options: Options) -> Result<Shrunk, String> {
     let ground = Ground { registry, path: scenario.path.clone(), seed };
     let oracle = |plans: &[Node], look: Look| run_all(&scenario.path, seed, plans, look);
     let first = first_run(scenario, seed, &oracle)?;
@@ -182,8 +177,9 @@ fn finish(search: Search<'_>, ground: &Ground<'_>, oracle: Oracle<'_>, shrunk: S
     root.remove(&["plan"]);
     root.set(&["plan"], plan);
     let text = output::file(&root, &last.story());
-    Scenario::parse(&ground.path, &text, ground.registry)
-        .map_err(|problems| format!("what was made small is no right file, which is a bug of the shrinker: {problems}"))?;
+    Scenario::parse(&ground.path, &text, ground.registry).map_err(|problems| {
+        format!("what was made small is no right file, which is a bug of the shrinker: {problems}")
+    })?;
     Ok(Shrunk { text, after, runs, report: last, ..shrunk })
 }
 

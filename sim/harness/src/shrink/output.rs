@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::file::Node;
-use crate::report::Report;
 use crate::render::span;
+use crate::report::Report;
 
 use super::Shrunk;
 use super::size::Measured;
@@ -36,7 +36,8 @@ pub(super) fn rust_test(shrunk: &Shrunk, program: &str) -> String {
         Some(failure) => format!("The bug is planted: the run must fail with {failure}."),
         None => "The run must pass, once what it found is mended.".to_owned(),
     };
-    let hashes = "#".repeat(1 + (0..8).rev().find(|count| shrunk.text.contains(&format!("\"{}", "#".repeat(*count)))).unwrap_or(0));
+    let hashes = "#"
+        .repeat(1 + (0..8).rev().find(|count| shrunk.text.contains(&format!("\"{}", "#".repeat(*count)))).unwrap_or(0));
     format!(
         "//! Written by `sim shrink {file} --seed {seed} --test`, and not by hand.\n\
          {story}//!\n\
@@ -46,11 +47,12 @@ pub(super) fn rust_test(shrunk: &Shrunk, program: &str) -> String {
          \n\
          use std::process::Command;\n\
          \n\
+         const NAME: &str = \"{name}\";\n\
          const PLAN: &str = r{hashes}\"{text}\"{hashes};\n\
          \n\
          #[test]\n\
          fn {name}() {{\n\
-         {i}let file = std::env::temp_dir().join(format!(\"{name}-{{}}.toml\", std::process::id()));\n\
+         {i}let file = std::env::temp_dir().join(format!(\"{{NAME}}-{{}}.toml\", std::process::id()));\n\
          {i}std::fs::write(&file, PLAN).unwrap();\n\
          {i}let output = Command::new(env!(\"CARGO_BIN_EXE_{program}\")).arg(\"run\").arg(&file).output().unwrap();\n\
          {i}std::fs::remove_file(&file).unwrap();\n\

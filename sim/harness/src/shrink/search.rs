@@ -102,6 +102,15 @@ impl<'a> Search<'a> {
         self.first(&[candidate]).is_some()
     }
 
+    /// The plan as it is now, to go back to.
+    pub(super) fn saved(&self) -> (Node, Report) {
+        (self.best.clone(), self.report.clone())
+    }
+
+    pub(super) fn go_back(&mut self, saved: (Node, Report)) {
+        (self.best, self.report) = saved;
+    }
+
     /// Runs the plan as it is now, in some other way of looking.
     pub(super) fn look(&mut self, look: Look) -> Option<Report> {
         if self.is_spent() {
@@ -165,11 +174,8 @@ impl Progress {
         );
         let line = format!("{}: {runs} of at most {most} runs; {size}", self.what);
         // Who does not see it misses nothing.
-        let _ = if terminal {
-            write!(std::io::stderr(), "\r\x1b[K{line}")
-        } else {
-            writeln!(std::io::stderr(), "{line}")
-        };
+        let _ =
+            if terminal { write!(std::io::stderr(), "\r\x1b[K{line}") } else { writeln!(std::io::stderr(), "{line}") };
     }
 
     pub(super) fn finish(self) {

@@ -59,7 +59,9 @@ pub(super) fn calmer(search: &mut Search<'_>) {
             let entries = search.best.find(path).map_or(&[][..], Node::entries).iter();
             entries.flat_map(move |entry| rounder(&entry.node).into_iter().map(move |node| (path, &entry.key, node)))
         });
-        fields.map(|(path, key, node)| edited(&search.best, |root| root.set(&keys(path, &[key.as_str()]), node))).collect()
+        fields
+            .map(|(path, key, node)| edited(&search.best, |root| root.set(&keys(path, &[key.as_str()]), node)))
+            .collect()
     });
 }
 
@@ -119,11 +121,8 @@ fn phases(search: &mut Search<'_>, ground: &Ground<'_>) {
         let candidates: Vec<Node> = shorter.map(set).collect();
         search.first(&candidates);
     };
-    let (warmup, chaos, calm) = (
-        time_of(&search.best, "time.warmup"),
-        time_of(&search.best, "time.chaos"),
-        time_of(&search.best, "time.calm"),
-    );
+    let (warmup, chaos, calm) =
+        (time_of(&search.best, "time.warmup"), time_of(&search.best, "time.chaos"), time_of(&search.best, "time.calm"));
     let failed = search.report.verdict.at_ns as f64;
     let in_calm = failed > warmup + chaos;
     // A run that fails before the calm never sees it: there it costs nothing, and once the failure is mended it is needed.
@@ -140,7 +139,8 @@ fn phases(search: &mut Search<'_>, ground: &Ground<'_>) {
 /// When the last operation is due, or the last fault is over.
 fn last_start(search: &Search<'_>, ground: &Ground<'_>) -> f64 {
     let plan = ground.plan(&search.best);
-    let due = plan.all_operations(ground.registry).into_iter().filter(|(_, op)| !op.is_last).map(|(_, op)| op.at_ns as f64);
+    let due =
+        plan.all_operations(ground.registry).into_iter().filter(|(_, op)| !op.is_last).map(|(_, op)| op.at_ns as f64);
     let over = search.report.faults.iter().filter_map(|fault| fault.until_ns).map(|ns| ns as f64);
     due.chain(over).fold(plan.warmup_ns as f64, f64::max)
 }
@@ -162,7 +162,8 @@ fn faster(root: &Node, by: f64) -> Option<Node> {
     set_list(&mut root, "fault", faults);
     let mut workloads = root.get("workload").map_or(&[][..], Node::items).to_vec();
     for workload in &mut workloads {
-        let rate = workload.get("rate").and_then(Node::as_text).and_then(|rate| Unit::Rate.parse_one(rate)).unwrap_or(10.0);
+        let rate =
+            workload.get("rate").and_then(Node::as_text).and_then(|rate| Unit::Rate.parse_one(rate)).unwrap_or(10.0);
         if rate * by > RATE_MAX {
             return None;
         }
@@ -202,7 +203,8 @@ fn round_fault(search: &mut Search<'_>, id: &str) {
         let mut round: Vec<f64> = vec![0.0];
         round.extend(STEPS.iter().flat_map(|step| [(ns / step).floor() * step, (ns / step).ceil() * step]));
         let is_rounder = |value: &f64| (*value - ns).abs() > 0.5 && (field != "hold" || *value > 0.0);
-        let better: Vec<f64> = round.into_iter().take_while(|value| (*value - ns).abs() > 0.5).filter(is_rounder).collect();
+        let better: Vec<f64> =
+            round.into_iter().take_while(|value| (*value - ns).abs() > 0.5).filter(is_rounder).collect();
         let candidates: Vec<Node> =
             better.iter().map(|value| set(&search.best, field, number(Unit::Time, *value))).collect();
         search.first(&candidates);
@@ -238,15 +240,13 @@ pub(super) fn decisions(search: &mut Search<'_>) {
         let Some(recorded) = search.look(RECORD) else { return };
         let all: Vec<Node> = recorded.decisions.iter().map(decision).collect();
         let root = search.best.clone();
-        let mut least = all.clone();
         // On trial: a list that stays long is worse to read than a strategy.
-        let before = (search.best.clone(), search.report.clone());
+        let before = search.saved();
         if !search.take(with_decisions(&root, &all)) {
             return;
         }
-        least = fewer_decisions(search, &least);
-        if least.len() > DECISIONS_MAX {
-            (search.best, search.report) = before;
+        if fewer_decisions(search, &all).len() > DECISIONS_MAX {
+            search.go_back(before);
         }
     } else if let Some(listed) = listed {
         fewer_decisions(search, &listed);

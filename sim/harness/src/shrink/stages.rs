@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::file::{Node, Scenario};
-use crate::plan::Plan;
+use crate::plan::{Plan, RolePlan};
 use crate::registry::Registry;
 
 use super::freeze::{faults_of, id_of, operations_of, set_list, set_operations, texts, texts_of, without_nodes};
@@ -60,31 +60,43 @@ fn fewer_of_all(search: &mut Search<'_>, ground: &Ground<'_>) {
 }
 
 /// Fewer nodes, with all faults and operations of those that are left put back: what a node less needs may have been taken
-/// away before. Then from there on again.
+/// away before. Then from there on again; what comes to no fewer nodes in the end is forgotten.
 fn nodes_anew(search: &mut Search<'_>, ground: &Ground<'_>, frozen: &Node) {
     let whole = ground.plan(frozen);
-    let all: Vec<String> = whole.roles.iter().flat_map(|role| role.names()).collect();
     for _ in 0..ANEW_MAX {
-        let plan = ground.plan(&search.best);
-        let there: Vec<String> = plan.roles.iter().flat_map(|role| role.names()).collect();
-        let mut sets: Vec<Vec<String>> = Vec::new();
-        for role in &plan.roles {
-            let others: Vec<&String> = there.iter().filter(|name| !role.names().contains(name)).collect();
-            let known = whole.names_of(&role.name);
-            let size = role.names().len().saturating_sub(1);
-            let of_role = choices(&known, size, &role.names());
-            sets.extend(of_role.into_iter().map(|some| others.iter().copied().cloned().chain(some).collect()));
+        let (saved, before) = (search.saved(), search.report.nodes.len());
+        let candidates = with_fewer_nodes(&ground.plan(&search.best), frozen, &whole);
+        let mut from = 0;
+        while search.report.nodes.len() >= before {
+            let Some(at) = search.first(&candidates[from..]) else { return };
+            from += at + 1;
+            fewer_of_all(search, ground);
+            if search.report.nodes.len() >= before {
+                search.go_back(saved.clone());
+            }
         }
-        let without = |left: &Vec<String>| {
-            let gone: Vec<String> = all.iter().filter(|name| !left.contains(name)).cloned().collect();
-            without_nodes(frozen, &whole, &gone)
-        };
-        let candidates: Vec<Node> = sets.iter().map(without).collect();
-        if search.first(&candidates).is_none() {
-            return;
-        }
-        fewer_of_all(search, ground);
     }
+}
+
+/// The frozen plan with one node less of some role than there are now; of the other roles with those that are there now,
+/// or with all.
+fn with_fewer_nodes(now: &Plan, frozen: &Node, whole: &Plan) -> Vec<Node> {
+    let names_but = |plan: &Plan, role: &str| -> Vec<String> {
+        plan.roles.iter().filter(|other| other.name != role).flat_map(RolePlan::names).collect()
+    };
+    let all: Vec<String> = whole.roles.iter().flat_map(RolePlan::names).collect();
+    let mut candidates = Vec::new();
+    for plan in [now, whole] {
+        for role in &now.roles {
+            let (there, others) = (role.names(), names_but(plan, &role.name));
+            for some in choices(&whole.names_of(&role.name), there.len().saturating_sub(1), &there) {
+                let is_gone = |name: &&String| !some.contains(name) && !others.contains(name);
+                let gone: Vec<String> = all.iter().filter(is_gone).cloned().collect();
+                candidates.push(without_nodes(frozen, whole, &gone));
+            }
+        }
+    }
+    candidates
 }
 
 /// Choices of `size` of `all`, those first that hold the most of `liked`; some of them, if there are many.
@@ -94,7 +106,9 @@ fn choices(all: &[String], size: usize, liked: &[String]) -> Vec<Vec<String>> {
     }
     let masks = (0u32..1 << all.len()).filter(|mask| mask.count_ones() as usize == size);
     let mut sets: Vec<Vec<String>> = masks
-        .map(|mask| all.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, name)| name.clone()).collect())
+        .map(|mask| {
+            all.iter().enumerate().filter(|(at, _)| mask >> at & 1 == 1).map(|(_, name)| name.clone()).collect()
+        })
         .collect();
     sets.sort_by_key(|set: &Vec<String>| set.iter().filter(|name| !liked.contains(name)).count());
     sets.truncate(CHOICES_MAX);
