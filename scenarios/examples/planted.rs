@@ -1,4 +1,4 @@
-//! What each negative scenario of the register takes to be found:
+//! What each negative scenario of the register takes to be found, and how small it becomes:
 //! `cargo build -p scenarios && cargo run -p scenarios --example planted > reports/register.md`.
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::print_stdout)] // it starts the command, measures it, and says what it measured
@@ -24,7 +24,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "Written by `cargo run -p scenarios --example planted`. Each scenario of `scenarios/negative/register-*.toml`"
     );
     println!(
-        "runs from seed 0 until a seed fails, {SEEDS} seeds at most. Size: nodes and faults of the failing run. Build: {}.\n",
+        "runs from seed 0 until a seed fails, {SEEDS} seeds at most. Then `cargo sim shrink` makes that run small. Sizes: nodes\n\
+         (clients too), faults that struck, operations that were due, decisions of the schedule that first come, first served\n\
+         would not have made, virtual time until it failed. Build: {}.\n",
         build()
     );
     println!(
@@ -32,13 +34,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
          forgotten-sync, non-monotonic-read, livelock) were changed after it was seen how long their bugs took: the seeds\n\
          say that each is found, and not how hard that is.\n"
     );
-    println!(
-        "| scenario | planted bug | class | found by | first seed | size | virtual time of the run | real time to find |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!("| scenario | planted bug | class | found by | first seed | real time to find |");
+    println!("| --- | --- | --- | --- | --- | --- |");
+    let mut small = Vec::new();
     for file in files {
-        println!("{}", row(&sim, &file)?);
+        let (found, shrunk) = row(&sim, &file)?;
+        println!("{found}");
+        small.extend(shrunk);
     }
+    println!("\n## Made small\n");
+    println!(
+        "Each is run in two processes for every step that is taken, and once more at the end; all gave one hash.\n"
+    );
+    println!("| scenario | seed | | nodes | faults | operations | decisions | virtual time | runs | real time |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    small.iter().for_each(|rows| println!("{rows}"));
     Ok(())
 }
 
@@ -47,7 +57,8 @@ fn build() -> &'static str {
     if cfg!(debug_assertions) { "debug (`[profile.dev]` of this workspace)" } else { "release" }
 }
 
-fn row(sim: &Path, file: &Path) -> Result<String, Box<dyn std::error::Error>> {
+/// What it took to find, as a row of a table; and what became of it when it was made small, as two of another.
+fn row(sim: &Path, file: &Path) -> Result<(String, Option<String>), Box<dyn std::error::Error>> {
     let json = std::env::temp_dir().join(format!("planted-{}.json", std::process::id()));
     let began = Instant::now();
     let mut command = Command::new(sim);
@@ -58,16 +69,46 @@ fn row(sim: &Path, file: &Path) -> Result<String, Box<dyn std::error::Error>> {
     std::fs::remove_file(&json)?;
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let Some(first) = set.findings.iter().map(|(report, _)| report).min_by_key(|report| report.seed) else {
-        return Ok(format!("| {name} | | | not found in {} seeds | | | | {took:.1} s |", set.seeds));
+        return Ok((format!("| {name} | | | not found in {} seeds | | {took:.1} s |", set.seeds), None));
     };
-    let Report { verdict, nodes, faults, seed, elapsed_ns, .. } = first;
+    let Report { verdict, seed, planted, .. } = first;
     let by = if verdict.invariant.is_empty() { "the simulator" } else { &verdict.invariant };
+    let planted = planted.as_deref().unwrap_or("");
+    let found = format!("| {name} | `{planted}` | {} | {by} | {seed} | {took:.1} s |", verdict.class);
+    Ok((found, Some(shrink(sim, file, *seed)?)))
+}
+
+fn shrink(sim: &Path, file: &Path, seed: u64) -> Result<String, Box<dyn std::error::Error>> {
+    let small = std::env::temp_dir().join(format!("planted-{}.toml", std::process::id()));
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let began = Instant::now();
+    let mut command = Command::new(sim);
+    let done = command.arg("shrink").arg(file).args(["--seed", &seed.to_string(), "--out"]).arg(&small).output()?;
+    let took = began.elapsed().as_secs_f64();
+    if !done.status.success() {
+        let why = String::from_utf8_lossy(&done.stderr).trim().replace('\n', " ");
+        return Ok(format!("| {name} | {seed} | {why} | | | | | | | {took:.1} s |"));
+    }
+    let table: toml::Table = std::fs::read_to_string(&small)?.parse()?;
+    std::fs::remove_file(&small)?;
+    let shrunk = table.get("plan").and_then(|plan| plan.get("shrunk")).ok_or("a file that was made small says so")?;
+    let size = |when: &str| -> Result<String, Box<dyn std::error::Error>> {
+        let of = |name: &str| shrunk.get(when).and_then(|size| size.get(name)).ok_or("a size has all its parts");
+        let whole = ["nodes", "faults", "operations", "decisions"].map(|name| of(name).map(|count| count.to_string()));
+        let whole = whole.into_iter().collect::<Result<Vec<_>, _>>()?.join(" | ");
+        Ok(format!("{whole} | {}", time(of("time")?.as_str().unwrap_or("0"))))
+    };
+    let runs = shrunk.get("runs").ok_or("a file that was made small tells its runs")?;
     Ok(format!(
-        "| {name} | `{}` | {} | {by} | {seed} | {} nodes, {} faults | {:.1} s | {took:.1} s |",
-        first.planted.as_deref().unwrap_or(""),
-        verdict.class,
-        nodes.len(),
-        faults.len(),
-        *elapsed_ns as f64 / 1e9,
+        "| {name} | {seed} | before | {} | | |\n| | | after | {} | {runs} | {took:.1} s |",
+        size("before")?,
+        size("after")?
     ))
+}
+
+/// A time of a scenario file, in seconds.
+fn time(text: &str) -> String {
+    let units = [("ns", 1e9), ("us", 1e6), ("ms", 1e3), ("s", 1.0)];
+    let in_unit = |(unit, per_s): &(&str, f64)| Some(text.strip_suffix(unit)?.parse::<f64>().ok()? / per_s);
+    units.iter().find_map(in_unit).map_or_else(|| text.to_owned(), |seconds| format!("{seconds:.2} s"))
 }

@@ -22,7 +22,7 @@ pub(crate) struct Command {
     pub(crate) example: &'static str,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     Command {
         name: "list",
         words: "[--folder DIR] [--names]",
@@ -78,6 +78,7 @@ const COMMANDS: [Command; 7] = [
                 It exits with the code of the worst class:",
         example: "sim sweep scenarios --minutes 5 --json sweep.json",
     },
+    crate::shrink::COMMAND,
     Command {
         name: "report",
         words: "FILE [--html FILE] [--scenario FILE]",
@@ -157,6 +158,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         "explain" => Some(explain(registry, &words)),
         "replay" => Some(replay(registry, &words)),
         "sweep" => Some(sweep(registry, &words)),
+        "shrink" => Some(crate::shrink::command(registry, &words)),
         "report" => Some(report(&words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
         _ if words.name.is_some() && registry.simulations.iter().next().is_none() => {
@@ -554,6 +556,7 @@ fn report(words: &Words) -> Result<ExitCode, String> {
             report.seed,
             report.verdict.event
         ),
+        size: crate::shrink::about_of(&report.plan),
         ..crate::About::default()
     };
     show(&|| report.to_text(&about), &|| report.to_html(&about))

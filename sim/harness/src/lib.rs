@@ -26,6 +26,7 @@ mod report;
 mod run;
 mod select;
 mod set;
+mod shrink;
 mod subject;
 mod sweep;
 mod value;

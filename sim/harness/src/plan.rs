@@ -49,6 +49,8 @@ pub(crate) struct Plan {
 pub(crate) struct RolePlan {
     pub(crate) name: String,
     pub(crate) count: u32,
+    /// If not all of them are there: who is.
+    only: Option<Vec<String>>,
     pub(crate) zones: u32,
     pub(crate) versions: u32,
     pub(crate) is_supervised: bool,
@@ -117,6 +119,24 @@ pub(crate) struct Live {
     pub(crate) what: Vec<String>,
 }
 
+impl RolePlan {
+    /// The numbers of its nodes, from 1.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
+        let is_there = |number: &u32| self.only.as_ref().is_none_or(|only| only.contains(&self.name_of(*number)));
+        (1..=self.count).filter(is_there)
+    }
+
+    /// The name of one of its nodes.
+    pub(crate) fn name_of(&self, number: u32) -> String {
+        format!("{}{number}", self.name)
+    }
+
+    /// The names of its nodes.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.numbers().map(|number| self.name_of(number)).collect()
+    }
+}
+
 /// Reads values of a resolved file.
 struct Read<'a>(&'a Node);
 
@@ -177,6 +197,7 @@ impl Plan {
             RolePlan {
                 name: entry.key.clone(),
                 count: read.count("count").unwrap_or(1) as u32,
+                only: read.texts("only"),
                 zones: read.count("zones").unwrap_or(1).max(1) as u32,
                 versions: read.count("versions").unwrap_or(1).max(1) as u32,
                 is_supervised: read.text("restart", "supervised") == "supervised",
@@ -275,6 +296,25 @@ impl Plan {
             planned.retain(|op| only.iter().any(|only| *only == format!("{client}#{}", op.number)));
         }
         Arc::new(planned)
+    }
+
+    /// The operations of all clients, each with the name of its client.
+    pub(crate) fn all_operations(&self, registry: &Registry) -> Vec<(String, Planned)> {
+        let mut all = Vec::new();
+        for role in self.roles.iter() {
+            // As a client is installed: the first workload of its role is its program.
+            let Some(workload) = self.workloads.iter().find(|workload| workload.clients == role.name) else { continue };
+            for client in role.names() {
+                let planned = self.operations(workload, &client, role.count, registry);
+                all.extend(planned.iter().map(|op| (client.clone(), op.clone())));
+            }
+        }
+        all
+    }
+
+    /// The names of a role's nodes.
+    pub(crate) fn names_of(&self, role: &str) -> Vec<String> {
+        self.roles.iter().find(|known| known.name == role).map_or_else(Vec::new, RolePlan::names)
     }
 
     /// All roles' names.

@@ -103,8 +103,8 @@ impl Stage {
         let (clients, servers): (Vec<_>, Vec<_>) = plan.roles.iter().partition(|role| plan.is_client(&role.name));
         for role in servers.iter().chain(&clients) {
             let of_role = nodes.entry(role.name.clone()).or_default();
-            for number in 1..=role.count {
-                let node = sim.machine(&format!("{}{number}", role.name));
+            for number in role.numbers() {
+                let node = sim.machine(&role.name_of(number));
                 places.push(Place {
                     name: node.name().to_owned(),
                     role: role.name.clone(),

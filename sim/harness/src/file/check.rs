@@ -268,6 +268,7 @@ impl Checks<'_> {
                     .push(Problem::new(entry.at, format!("{} has no role {}; {known}", subject.name, entry.key)));
             }
             self.knobs(entry.node.get("knobs"), subject);
+            self.names_of_role(&entry.key, &entry.node);
         }
         self.knobs(root.find("swarm.knobs"), subject);
         if level == "concurrency" {
@@ -280,6 +281,19 @@ impl Checks<'_> {
             match invariant.get("name") {
                 Some(name) => self.known(name, "invariant", self.registry.invariants.keys().copied().collect()),
                 None => self.wrong(invariant, "name = \"...\" is missing in [[invariant]]"),
+            }
+        }
+    }
+
+    /// The nodes that `only` names are nodes of the role.
+    fn names_of_role(&mut self, role: &str, table: &Node) {
+        let span = table.get("count").and_then(|count| span_of(count, Unit::Count).ok());
+        let most = span.map_or(1, |span| span.high as u32);
+        for name in table.get("only").map_or(&[][..], Node::items) {
+            let number = name.as_text().and_then(|name| name.strip_prefix(role)?.parse::<u32>().ok());
+            if !number.is_some_and(|number| (1..=most).contains(&number)) {
+                let named = name.as_text().unwrap_or_default();
+                self.wrong(name, format!("only: {role} has no node {named}; it has {role}1 to {role}{most}"));
             }
         }
     }

@@ -101,6 +101,7 @@ const ROLE: Table = Table {
     head: "[topology] role",
     fields: &[
         field("count", COUNT, "1", "nodes of this role"),
+        field("only", Kind::Texts, "", "only these of them, by name and number: what shrinking has left"),
         field("zones", COUNT, "1", "failure domains that they are spread over"),
         field(
             "restart",
@@ -342,6 +343,29 @@ const PLAN: Table = Table {
             "",
             "the schedule: poll, place in the queue, budget; what is not listed is first come, first served",
         ),
+        field("shrunk", Kind::Table(&SHRUNK), "", "of a file that was made small: what it was before"),
+    ],
+};
+
+const SHRUNK: Table = Table {
+    head: "[plan] shrunk",
+    fields: &[
+        field("from", Kind::Text, "", "the file that it was made of"),
+        field("runs", Kind::Whole, "", "runs that it took"),
+        field("fingerprint", Kind::Text, "", "which defect it shows"),
+        field("before", Kind::Table(&SIZE), "", "how large the run was"),
+        field("after", Kind::Table(&SIZE), "", "how large it is"),
+    ],
+};
+
+const SIZE: Table = Table {
+    head: "[plan] shrunk, a size",
+    fields: &[
+        field("nodes", Kind::Whole, "", "nodes, clients too"),
+        field("faults", Kind::Whole, "", "faults that struck"),
+        field("operations", Kind::Whole, "", "operations that were due"),
+        field("decisions", Kind::Whole, "", "decisions of the schedule"),
+        field("time", TIME, "", "virtual time until it failed"),
     ],
 };
 

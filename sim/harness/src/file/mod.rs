@@ -43,6 +43,11 @@ pub(crate) fn read_form(source: &Source, registry: &Registry) -> Result<Node, Pr
     if problems.is_empty() { Ok(root) } else { Err(Problems::of(std::slice::from_ref(source), &problems)) }
 }
 
+/// A text as a tree, whatever it says; None if it is no TOML.
+pub(crate) fn tree_of(text: &str) -> Option<Node> {
+    tree::parse(0, &Source { path: String::new(), text: text.to_owned() }).ok()
+}
+
 /// Files that a file may extend, one behind the other.
 const BASES_MAX: usize = 8;
 
@@ -142,6 +147,11 @@ impl Scenario {
     pub(crate) fn recheck_every(&self) -> u64 {
         let share = self.least("seeds.recheck", Unit::Share).unwrap_or(0.05);
         if share > 0.0 { (1.0 / share).round().max(1.0) as u64 } else { u64::MAX }
+    }
+
+    /// Runs that shrinking may take, if the file says how many.
+    pub(crate) fn shrink_runs(&self) -> Option<u64> {
+        self.least("shrink.runs", Unit::Count).map(|runs| runs as u64)
     }
 
     /// The whole file, with what it extends, as one file.

@@ -246,11 +246,7 @@ fn plan(report: &Report, about: &About, body: &mut String) {
         let _ = write!(content, "<p>This run has a bug on purpose: <code>{}</code>.</p>", escape(planted));
     }
     if let Some((before, after)) = &about.size {
-        let _ = write!(
-            content,
-            "<p>Made small: {} nodes, {} faults and {} operations; {} nodes, {} faults and {} operations before.</p>",
-            after.nodes, after.faults, after.operations, before.nodes, before.faults, before.operations
-        );
+        let _ = write!(content, "<p>Made small: {after}; {before} before.</p>");
     }
     content.push_str(&table(&["field", "default", "here"], &rows));
     let _ = write!(content, "<h3>The scenario as this seed resolves it</h3><pre>{}</pre>", escape(&report.plan));

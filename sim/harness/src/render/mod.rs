@@ -52,6 +52,14 @@ pub struct Size {
     pub operations: u64,
 }
 
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { nodes, faults, operations } = self;
+        let s = |count: &u64| if *count == 1 { "" } else { "s" };
+        write!(f, "{nodes} node{}, {faults} fault{} and {operations} operation{}", s(nodes), s(faults), s(operations))
+    }
+}
+
 /// Whether a failure was seen before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

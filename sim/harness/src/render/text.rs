@@ -28,6 +28,9 @@ pub(super) fn page(report: &Report, about: &About) -> String {
             let _ = writeln!(text, "  {what}  {command}");
         }
     }
+    if let Some((before, after)) = &about.size {
+        let _ = writeln!(text, "  made small: {after}; {before} before");
+    }
     let _ = writeln!(text, "\n{}", wrap(&report.story()));
     if !report.passed() {
         let _ = writeln!(text, "\nexpected and seen");

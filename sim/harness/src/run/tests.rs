@@ -119,7 +119,7 @@ fn play(text: &str) -> (Report, Heard) {
     let text = format!("schema = 1\nname = \"mesh\"\nwhy = \"a test\"\n{text}");
     let scenario =
         Scenario::parse(Path::new("mesh.toml"), &text, &registry).unwrap_or_else(|problems| panic!("{problems}"));
-    let (report, _) = run(&Arc::new(Plan::new(&scenario, 3)), &Arc::new(registry), Look::default());
+    let (report, _) = run(&Arc::new(Plan::new(&scenario, 3)), &Arc::new(registry), Look::default(), None);
     (report, heard)
 }
 
