@@ -100,7 +100,7 @@ fn called(flags: &Flags) -> String {
     let mut words = "simurgh sim".to_owned();
     for (flag, value) in [("--package", &flags.package), ("--features", &flags.features)] {
         if let Some(value) = value {
-            words += &format!(" {flag} {value}");
+            words.extend([" ", flag, " ", value]);
         }
     }
     if flags.is_release { words + " --release" } else { words }
