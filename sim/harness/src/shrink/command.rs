@@ -19,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
             before and after and the command that replays the result. --runs is how many runs it may take (default:\n\
             [shrink] runs, or 400), --jobs how many at the same time (default: as many as there are cores); the result is\n\
             the same for any number of jobs.",
-    example: "sim shrink scenarios/negative/register-split-brain.toml --seed 1 --out small.toml",
+    example: "sim shrink scenarios/negative/register-split-brain.toml --seed 7 --out small.toml",
 };
 
 /// Does the command.

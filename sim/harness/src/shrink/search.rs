@@ -63,6 +63,14 @@ impl<'a> Search<'a> {
         self.runs >= self.runs_max
     }
 
+    /// Does something that may take half of the runs that are left: what comes after it has its share, too.
+    pub(super) fn with_half(&mut self, stage: impl FnOnce(&mut Self)) {
+        let most = self.runs_max;
+        self.runs_max = self.runs + most.saturating_sub(self.runs).div_ceil(2);
+        stage(self);
+        self.runs_max = most;
+    }
+
     /// Runs candidates, and takes the first that fails in the same way, and does so again.
     pub(super) fn first(&mut self, candidates: &[Node]) -> Option<usize> {
         let own = self.best.print();

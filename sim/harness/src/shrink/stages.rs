@@ -12,8 +12,8 @@ use super::list::fewer;
 use super::search::Search;
 use super::simpler;
 
-/// Rounds over all stages, at most: the second mostly finds a little, the third nothing.
-const ROUNDS_MAX: usize = 4;
+/// Rounds over all stages, at most: the second mostly finds a little, later ones what its share of the runs kept from it.
+const ROUNDS_MAX: usize = 8;
 
 /// How often nodes are left out with everything else put back, at most.
 const ANEW_MAX: usize = 8;
@@ -38,25 +38,26 @@ impl Ground<'_> {
 pub(super) fn all(search: &mut Search<'_>, ground: &Ground<'_>) {
     let frozen = search.best.clone();
     for round in 0..ROUNDS_MAX {
-        let before = search.best.print();
+        let (before, runs) = (search.best.print(), search.runs);
         fewer_of_all(search, ground);
         if round == 0 {
-            nodes_anew(search, ground, &frozen);
+            search.with_half(|search| nodes_anew(search, ground, &frozen));
         }
-        simpler::shorter(search, ground);
-        simpler::calmer(search);
-        simpler::decisions(search);
-        if search.is_spent() || search.best.print() == before {
+        search.with_half(|search| simpler::shorter(search, ground));
+        search.with_half(simpler::calmer);
+        search.with_half(simpler::decisions);
+        // What was refused is not run again: a round that ran no more than a look at the schedule had nothing left to try.
+        if search.is_spent() || search.best.print() == before && search.runs <= runs + 1 {
             return;
         }
     }
 }
 
 fn fewer_of_all(search: &mut Search<'_>, ground: &Ground<'_>) {
-    families(search);
-    faults(search);
-    operations(search, ground);
-    nodes(search, ground);
+    search.with_half(families);
+    search.with_half(faults);
+    search.with_half(|search| operations(search, ground));
+    search.with_half(|search| nodes(search, ground));
 }
 
 /// Fewer nodes, with all faults and operations of those that are left put back: what a node less needs may have been taken
