@@ -94,11 +94,13 @@ fn shrink(sim: &Path, file: &Path, seed: u64) -> Result<String, Box<dyn std::err
     let shrunk = table.get("plan").and_then(|plan| plan.get("shrunk")).ok_or("a file that was made small says so")?;
     let size = |when: &str| -> Result<String, Box<dyn std::error::Error>> {
         let of = |name: &str| shrunk.get(when).and_then(|size| size.get(name)).ok_or("a size has all its parts");
-        let whole = ["nodes", "faults", "operations", "decisions"].map(|name| of(name).map(|count| count.to_string()));
+        let count = |name| Ok::<_, &str>(of(name)?.as_integer().ok_or("a count is a number")?.to_string());
+        let whole = ["nodes", "faults", "operations", "decisions"].map(count);
         let whole = whole.into_iter().collect::<Result<Vec<_>, _>>()?.join(" | ");
         Ok(format!("{whole} | {}", time(of("time")?.as_str().unwrap_or("0"))))
     };
-    let runs = shrunk.get("runs").ok_or("a file that was made small tells its runs")?;
+    let runs =
+        shrunk.get("runs").and_then(toml::Value::as_integer).ok_or("a file that was made small tells its runs")?;
     Ok(format!(
         "| {name} | {seed} | before | {} | | |\n| | | after | {} | {runs} | {took:.1} s |",
         size("before")?,

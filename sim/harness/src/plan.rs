@@ -301,7 +301,7 @@ impl Plan {
     /// The operations of all clients, each with the name of its client.
     pub(crate) fn all_operations(&self, registry: &Registry) -> Vec<(String, Planned)> {
         let mut all = Vec::new();
-        for role in self.roles.iter() {
+        for role in &self.roles {
             // As a client is installed: the first workload of its role is its program.
             let Some(workload) = self.workloads.iter().find(|workload| workload.clients == role.name) else { continue };
             for client in role.names() {

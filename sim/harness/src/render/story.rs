@@ -51,6 +51,9 @@ pub(super) fn sentence(fault: &FaultReport) -> String {
     let what = match (fault.kind.as_str(), fault.direction.as_str()) {
         ("partition", "in") => format!("nothing that {others} said reached {whom} any more (one way only)"),
         ("partition", "out") => format!("nothing that {whom} said reached {others} any more (one way only)"),
+        ("partition", _) if fault.nodes.len() > 1 || fault.others.len() > 1 => {
+            format!("{whom} on one side and {others} on the other were cut from each other")
+        }
         ("partition", _) => format!("{whom} and {others} were cut from each other"),
         ("kill.crash", _) => format!("{whom} crashed"),
         ("kill.power", _) => format!("{whom} lost power"),

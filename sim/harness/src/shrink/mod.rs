@@ -10,7 +10,9 @@
 //!   decisions   the schedule becomes first come, first served, but for a few decisions
 //! ```
 //!
-//! and from the second line on again, until nothing is left to take away or the runs are spent. A smaller plan is taken
+//! and from the second line on again, until nothing is left to take away or the runs are spent; a stage may take half of the
+//! runs that are left. The schedule is drawn from the seed until the last stage: its decisions are numbered by polls, and
+//! each fault that is left out would make them other ones. A smaller plan is taken
 //! only if it fails in the same way (its fingerprint is the same) in two processes with one trace hash. The result is a
 //! function of file, seed and build: runs at the same time are looked at in the order of their candidates.
 
@@ -87,6 +89,8 @@ impl Shrunk {
 
 /// Runs that shrinking may take, if nobody says how many.
 const RUNS: u64 = 400;
+/// Runs that are no search: two before it, one after it.
+const LOOKS: u64 = 3;
 
 /// Makes the run of a scenario under a seed small.
 ///
@@ -100,7 +104,8 @@ pub(crate) fn shrink(scenario: &Scenario, seed: u64, registry: &Registry, option
     let before = Measured::of(&plan, &first, registry);
     let runs_max = options.runs.unwrap_or_else(|| scenario.shrink_runs().unwrap_or(RUNS));
     let resolved = freeze::bare(&plan.file);
-    let mut search = Search::new(&oracle, resolved, first.clone(), runs_max)
+    // Two runs were spent on the first look, and one is for the last.
+    let mut search = Search::new(&oracle, resolved, first.clone(), runs_max.saturating_sub(LOOKS))
         .at_once(options.jobs.unwrap_or_else(all_cores))
         .any_failure(scenario.root.find("shrink.keep").and_then(Node::as_text) == Some("any_failure"));
     search.progress = options.progress.then(|| Progress::new(format!("{} seed {seed}", scenario.name())));
@@ -116,10 +121,10 @@ pub(crate) fn shrink(scenario: &Scenario, seed: u64, registry: &Registry, option
     if search.is_spent() {
         notes.push(format!("the {runs_max} runs are spent: with more (--runs), it may become smaller"));
     }
-    if let Some(progress) = search.progress.take() {
-        progress.finish();
+    if search.progress.take().is_some() {
+        Progress::clear();
     }
-    finish(search, &ground, &oracle, Shrunk { before, first, notes, ..Shrunk::default() })
+    finish(search, &ground, &oracle, Shrunk { first, before, notes, ..Shrunk::default() })
 }
 
 /// The run that is to be made small, twice: what does not repeat cannot be made small.
@@ -161,7 +166,7 @@ fn finish(search: Search<'_>, ground: &Ground<'_>, oracle: Oracle<'_>, shrunk: S
         ));
     }
     let after = Measured::of(&ground.plan(&root), &last, ground.registry);
-    let runs = search.runs + 3;
+    let runs = search.runs + LOOKS;
     let told: [(&str, Node); 5] = [
         ("from", Node::text(&shrunk.first.file)),
         ("runs", Node::made(What::Int(runs as i64))),

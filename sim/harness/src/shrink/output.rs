@@ -8,7 +8,6 @@ use crate::render::span;
 use crate::report::Report;
 
 use super::Shrunk;
-use super::size::Measured;
 
 /// The file: what happened as a comment, then the plan, with its size before and after.
 pub(super) fn file(root: &Node, story: &str) -> String {
@@ -75,15 +74,15 @@ pub(super) fn name_of(report: &Report) -> String {
 /// Sizes before and after.
 pub(super) fn table(shrunk: &Shrunk) -> String {
     let mut text = format!("{:<16} {:>12} {:>12}\n", "", "before", "after");
-    let rows: [(&str, fn(&Measured) -> String); 5] = [
-        ("nodes", |size| size.nodes.to_string()),
-        ("faults", |size| size.faults.to_string()),
-        ("operations", |size| size.operations.to_string()),
-        ("decisions", |size| size.decisions.to_string()),
-        ("virtual time", |size| span(size.virtual_ns)),
-    ];
-    for (what, of) in rows {
-        let _ = writeln!(text, "{what:<16} {:>12} {:>12}", of(&shrunk.before), of(&shrunk.after));
+    let (before, after) = (&shrunk.before, &shrunk.after);
+    for (what, of) in [
+        ("nodes", [before, after].map(|size| size.nodes.to_string())),
+        ("faults", [before, after].map(|size| size.faults.to_string())),
+        ("operations", [before, after].map(|size| size.operations.to_string())),
+        ("decisions", [before, after].map(|size| size.decisions.to_string())),
+        ("virtual time", [before, after].map(|size| span(size.virtual_ns))),
+    ] {
+        let _ = writeln!(text, "{what:<16} {:>12} {:>12}", of[0], of[1]);
     }
     text
 }

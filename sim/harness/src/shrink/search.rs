@@ -186,7 +186,8 @@ impl Progress {
             if terminal { write!(std::io::stderr(), "\r\x1b[K{line}") } else { writeln!(std::io::stderr(), "{line}") };
     }
 
-    pub(super) fn finish(self) {
+    /// Takes the line away.
+    pub(super) fn clear() {
         if std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }

@@ -167,7 +167,7 @@ pub(super) fn operations(search: &mut Search<'_>, ground: &Ground<'_>) {
 }
 
 fn client_names(plan: &Plan) -> Vec<String> {
-    plan.roles.iter().filter(|role| plan.is_client(&role.name)).flat_map(|role| role.names()).collect()
+    plan.roles.iter().filter(|role| plan.is_client(&role.name)).flat_map(RolePlan::names).collect()
 }
 
 fn clients(search: &mut Search<'_>, ground: &Ground<'_>) {

@@ -88,7 +88,7 @@ fn run(root: &Node, fails: &dyn Fn(&Plan) -> Option<&'static str>) -> Report {
     report.nodes = plan
         .roles
         .iter()
-        .flat_map(|role| role.names())
+        .flat_map(crate::plan::RolePlan::names)
         .map(|name| NodeReport { name, ..NodeReport::default() })
         .collect();
     report.decisions = vec![(1, 2, None), (5, 1, Some(0)), (9, 3, None)];
@@ -145,6 +145,14 @@ fn what_is_needed_stays_and_nothing_else() {
         assert!(small.find(gone).is_none_or(|node| node.entries().is_empty()), "{gone} is left: {}", small.print());
     }
     assert_eq!(small.find("schedule.strategy").and_then(Node::as_text), Some("fifo"));
+}
+
+#[test]
+fn nodes_that_are_left_must_be_nodes_of_their_role() {
+    let text = FILE.replace("server = { count = 5 }", "server = { count = 5, only = [\"server2\", \"server9\"] }");
+    let problems = Scenario::parse(Path::new("made-up.toml"), &text, &registry()).map(|_| ()).expect_err("it is wrong");
+    let said = problems.to_string();
+    assert!(said.contains("only: server has no node server9; it has server1 to server5"), "{said}");
 }
 
 #[test]
