@@ -48,7 +48,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     println!("| scenario | seed | | nodes | faults | operations | decisions | virtual time | runs | real time |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    small.iter().for_each(|rows| println!("{rows}"));
+    for rows in small {
+        println!("{rows}");
+    }
     Ok(())
 }
 
