@@ -297,12 +297,9 @@ fn what_is_wrong_with_an_entry_is_said() {
             text if text.len() > 200 => "all".to_owned(),
             text => text.split(" = ").next().unwrap_or(text).to_owned(),
         };
-        let _ = writeln!(
-            said,
-            "{} -> {}\n{told}",
-            shown(&from),
-            if to.len() > 45 { to.replace('\n', "\\n") } else { to.clone() }
-        );
+        let becomes = if to.len() > 45 { to.replace('\n', "\\n") } else { to.clone() };
+        let change = format!("{} -> {becomes}", shown(&from));
+        let _ = writeln!(said, "{}\n{told}", change.trim_end());
     }
     insta::assert_snapshot!("what_is_wrong_with_an_entry", said);
 }
