@@ -90,7 +90,7 @@ shrunk = { from = "scenarios/negative/register-split-brain.toml", runs = 313, fi
 fn negative_register_split_brain_seed_7() {
     let file = std::env::temp_dir().join(format!("{NAME}-{}.toml", std::process::id()));
     std::fs::write(&file, PLAN).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_scen")).arg("run").arg(&file).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_scenarios")).arg("run").arg(&file).output().unwrap();
     std::fs::remove_file(&file).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
