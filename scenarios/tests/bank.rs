@@ -33,13 +33,15 @@ fn every_entry_of_the_bank_comes_to_its_spot_and_to_what_it_must() {
 }
 
 #[test]
-fn each_planted_bug_of_the_register_is_in_the_bank() {
+fn each_negative_is_in_the_bank() {
     let (code, said) = sim(&["bank", "list"]);
     assert_eq!(code, Some(0), "{said}");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("negative");
     let names = toml_files(&folder).into_iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
     for name in names {
-        let is_it = |line: &str| line.starts_with("planted ") && line.contains(&format!(" negative/{name} "));
+        // One that fails by its very world holds no planted bug: it is open.
+        let stands = |line: &str| line.starts_with("planted ") || line.starts_with("open ");
+        let is_it = |line: &str| stands(line) && line.contains(&format!(" negative/{name} "));
         assert!(said.lines().any(is_it), "negative/{name} is missing in:\n{said}");
     }
 }
