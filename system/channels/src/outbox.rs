@@ -196,6 +196,11 @@ impl Outbox {
         inner.bytes += bytes;
     }
 
+    /// Looks at what [`push`](Self::push) begins with.
+    pub(crate) fn approach(&self) {
+        self.inner.approach();
+    }
+
     /// Puts a frame in; false if the client will not get it.
     pub(crate) fn push(&self, frame: Frame, weight: Weight, counters: &Counters) -> bool {
         let mut inner = self.inner.lock();
@@ -297,9 +302,9 @@ impl Outbox {
         Some(entry.item)
     }
 
-    /// All that waits, at once, put behind what is in `into`. Ready also when the socket is to end; what comes later
+    /// All that waits, at once, in place of what was taken before. Ready also when the socket is to end; what comes later
     /// wakes the task.
-    pub(crate) fn poll_take(&self, into: &mut VecDeque<Item>, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_take(&self, taken: &mut Taken, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.inner.lock();
         inner.is_stalled = false;
         if inner.ring.is_empty() && inner.close.is_none() {
@@ -311,7 +316,7 @@ impl Outbox {
         let ring = std::mem::take(&mut inner.ring);
         (inner.frames, inner.bytes) = (0, 0);
         drop(inner);
-        into.extend(ring.into_iter().map(|entry| entry.item));
+        taken.0 = ring;
         Poll::Ready(())
     }
 
@@ -327,6 +332,20 @@ impl Outbox {
         drop(inner);
         drop(former);
         Poll::Pending
+    }
+}
+
+/// What was taken out, in order: the ring itself.
+#[derive(Default)]
+pub(crate) struct Taken(VecDeque<Entry>);
+
+impl Taken {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Item> {
+        self.0.pop_front().map(|entry| entry.item)
     }
 }
 

@@ -123,6 +123,10 @@ impl Subscriber for Link {
     fn deliver(&self, message: &Message) -> Delivered {
         self.broadcast(message)
     }
+
+    fn approach(&self) {
+        self.shared.outbox.approach();
+    }
 }
 
 /// At the socket's id: `disconnect` ends it.

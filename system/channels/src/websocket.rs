@@ -4,7 +4,6 @@
 //! to wait; it moves what waits in the outbox into the socket; it writes all of that with one call. While the client
 //! reads too slowly nothing is moved, so that the outbox's bound and policy are what counts.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -22,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connected::{Connected, Waited};
 use crate::mount::{Mount, Sockets, answer_with, info_of, params_of};
-use crate::outbox::Item;
+use crate::outbox::Taken;
 use crate::process::Waiting;
 use crate::{Incoming, SocketOptions, UserSocket};
 
@@ -134,7 +133,7 @@ fn pump<T: Stream>(
         poll_draining,
         connected: Some(connected),
         waiting: None,
-        items: VecDeque::new(),
+        taken: Taken::default(),
         is_draining: false,
     };
     async move {
@@ -190,7 +189,7 @@ struct Pump<T> {
     /// What the last message waits for; the next one is not taken before.
     waiting: Option<Waiting<Waited>>,
     /// Taken from the outbox, and not yet in the socket.
-    items: VecDeque<Item>,
+    taken: Taken,
     is_draining: bool,
 }
 
@@ -244,15 +243,15 @@ impl<T: Stream> Pump<T> {
                 let Poll::Ready(close) = connected.shared.outbox.poll_close(cx) else { return Poll::Pending };
                 return self.close(close.code(), close.reason(), cx);
             }
-            if self.items.is_empty() {
-                let Poll::Ready(()) = connected.shared.outbox.poll_take(&mut self.items, cx) else {
-                    self.items = VecDeque::new();
+            if self.taken.is_empty() {
+                let Poll::Ready(()) = connected.shared.outbox.poll_take(&mut self.taken, cx) else {
+                    self.taken = Taken::default();
                     return Poll::Pending;
                 };
             }
             let mut moved = 0;
             while moved < MOVED_MAX
-                && let Some(item) = self.items.pop_front()
+                && let Some(item) = self.taken.pop()
             {
                 let Some(frame) = connected.frame_of(item) else { continue };
                 moved += frame.as_bytes().len();
@@ -260,7 +259,7 @@ impl<T: Stream> Pump<T> {
                     return self.poll_closed(cx); // the client has closed
                 }
             }
-            if self.items.is_empty()
+            if self.taken.is_empty()
                 && let Some(close) = connected.closing()
             {
                 return self.close(close.code(), close.reason(), cx);
@@ -272,7 +271,7 @@ impl<T: Stream> Pump<T> {
     fn close(&mut self, code: CloseCode, reason: &str, cx: &mut Context<'_>) -> Poll<()> {
         self.connected = None;
         self.waiting = None;
-        self.items = VecDeque::new();
+        self.taken = Taken::default();
         if self.socket.begin_close(code, reason).is_err() {
             return Poll::Ready(());
         }

@@ -21,7 +21,7 @@
 //! threads and environment of the OS.
 
 // Allowed, with the reason, in `header` and `sim`, a thread-local pointer each, in `watchdog`, which
-// reads the former, and in `process`, which sends signals.
+// reads the former, in `process`, which sends signals, and in `net`, which reads into memory that is not filled yet.
 #![deny(unsafe_code)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros)] // the seam is where the machine is named
 

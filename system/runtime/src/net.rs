@@ -1,6 +1,7 @@
 //! TCP: listeners and streams. UDP: datagrams. And the addresses behind a host's name.
 //!
-//! In production they are tokio's sockets and nothing else: each call is one match and then tokio's.
+//! In production they are tokio's sockets and nothing else: each call is one match and then tokio's, but for a read or a
+//! write, which tokio only times (`raw`).
 //! In the simulator they are ends of a simulated network, and take part in the task's budget as
 //! tokio's do, so that a task can be preempted between two reads.
 
@@ -14,6 +15,7 @@ use crate::sim;
 
 mod listener;
 mod lookup;
+mod raw;
 mod split;
 mod stream;
 mod udp;

@@ -1,5 +1,6 @@
 //! The router: which handler a request goes to, and through which pipelines.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write as _};
 
 use http::{HeaderValue, Method, StatusCode, header};
@@ -53,6 +54,9 @@ impl Route {
 /// The routes, in a form in which one finds them.
 #[doc(hidden)]
 pub struct RouteTable {
+    /// The paths without a parameter, by length and then by text: no path fits better than itself, and finding it so
+    /// is cheaper.
+    fixed: Vec<(String, Entry)>,
     tree: matchit::Router<Entry>,
     /// Catch-alls that stand beside a parameter: one tree does not hold both.
     beside: Option<matchit::Router<Entry>>,
@@ -102,8 +106,11 @@ impl RouteTable {
         // Catch-alls last, so that it is they who find the place taken.
         paths.sort_by_key(|(path, _)| is_catch_all(path));
         let mut tree = matchit::Router::new();
-        let mut beside = None;
+        let (mut beside, mut fixed) = (None, Vec::new());
         for (path, entry) in paths {
+            if !path.contains('{') {
+                fixed.push((path.clone(), entry.clone()));
+            }
             let route = routes[entry.first()];
             let inserted = match tree.insert(path.clone(), entry.clone()) {
                 Err(InsertError::Conflict { with }) if is_catch_all(&path) && !is_catch_all(&with) => {
@@ -116,11 +123,20 @@ impl RouteTable {
             }
         }
         let names = routes.iter().map(param_names).collect();
-        Self { tree, beside, routes, names }
+        fixed.sort_by(|(one, _), (other, _)| by_length(one, other));
+        Self { fixed, tree, beside, routes, names }
     }
 
-    /// The routes of the path that fits best.
-    fn at<'s, 'p>(&'s self, path: &'p str) -> Option<matchit::Match<'s, 'p, &'s Entry>> {
+    /// The routes of the path that fits best, and what stands in the place of its parameters.
+    fn at<'s, 'p>(&'s self, path: &'p str) -> Option<(&'s Entry, Option<matchit::Params<'s, 'p>>)> {
+        if let Ok(at) = self.fixed.binary_search_by(|(known, _)| by_length(known, path)) {
+            return Some((&self.fixed[at].1, None));
+        }
+        self.fitting(path).map(|found| (found.value, Some(found.params)))
+    }
+
+    /// As [`at`](Self::at), for a path of any kind.
+    fn fitting<'s, 'p>(&'s self, path: &'p str) -> Option<matchit::Match<'s, 'p, &'s Entry>> {
         let Some(beside) = &self.beside else { return self.tree.at(path).ok() };
         let found = self.tree.at(path).ok();
         let Ok(beside) = beside.at(path) else { return found };
@@ -138,13 +154,13 @@ impl RouteTable {
         let path = conn.path_info();
         let path = if path.ends_with('/') { path.trim_end_matches('/') } else { path };
         let path = if path.is_empty() { "/" } else { path };
-        let found = self.at(path).ok_or_else(Error::not_found)?;
-        let Some(at) = found.value.of_method(conn.method()) else {
-            let allow = self.allow(found.value);
+        let (entry, found) = self.at(path).ok_or_else(Error::not_found)?;
+        let Some(at) = entry.of_method(conn.method()) else {
+            let allow = self.allow(entry);
             return Self::not_allowed(conn, &allow);
         };
         let mut params = PathParams::new();
-        for (name, (_, value)) in self.names[at].iter().zip(found.params.iter()) {
+        for (name, (_, value)) in self.names[at].iter().zip(found.iter().flat_map(matchit::Params::iter)) {
             params.push((*name, decoded(value)?));
         }
         conn.set_path_params(params);
@@ -189,6 +205,11 @@ impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RouteTable({} routes)", self.routes.len())
     }
+}
+
+/// Shorter ones first, which is told by one look at each.
+fn by_length(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 /// The names of a route's parameters, in order; a forward's are for whoever it goes to.
@@ -274,7 +295,10 @@ mod tests {
 
     /// The path of the route that fits.
     fn found(table: &RouteTable, path: &str) -> &'static str {
-        table.at(path).map_or("none", |found| table.routes[found.value.first()].path)
+        let route = |entry: &Entry| table.routes[entry.first()].path;
+        let found = table.at(path).map_or("none", |(entry, _)| route(entry));
+        assert_eq!(found, table.fitting(path).map_or("none", |found| route(found.value)), "{path}: by either way");
+        found
     }
 
     #[test]

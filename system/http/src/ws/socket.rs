@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use std::{fmt, future::Future};
 
@@ -13,6 +13,7 @@ use simurgh_runtime::time::Sleep;
 use simurgh_runtime::{Instant, planted, random, sleep_until};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::task::coop::unconstrained;
 
 use super::{CloseCode, CloseFrame, Codec, DeflateParams, Event, Message, Options, Prepared, ProtocolError, SendError};
 
@@ -96,7 +97,7 @@ pub struct Socket<T> {
     io: T,
     codec: Codec,
     input: BytesMut,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
     /// Since when the present limit counts.
     since: Option<Instant>,
     idle_timeout: Option<Duration>,
@@ -105,6 +106,40 @@ pub struct Socket<T> {
     protocol: Option<Box<str>>,
     rare: Option<Box<Rare>>,
     end: End,
+}
+
+/// A timer, and what is known of it without a look at it: most polls have nothing to do with it, and of many sockets
+/// none has its timer in the processor's cache.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    rings: Instant,
+    /// Who it wakes.
+    wakes: Waker,
+}
+
+impl Timer {
+    fn new(rings: Instant, cx: &Context<'_>) -> Self {
+        Self { sleep: Box::pin(sleep_until(rings)), rings, wakes: cx.waker().clone() }
+    }
+
+    fn reset(&mut self, rings: Instant) {
+        self.sleep.as_mut().reset(rings);
+        self.rings = rings;
+    }
+
+    /// Whether it has rung.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.wakes.will_wake(cx.waker()) {
+            self.wakes = cx.waker().clone();
+        }
+        // Without a budget: a poll that is cut short tells the timer nothing.
+        pin!(unconstrained(self.sleep.as_mut())).poll(cx)
+    }
+
+    /// It will wake this task, and has not rung yet.
+    fn is_to_ring(&self, cx: &Context<'_>) -> bool {
+        self.wakes.will_wake(cx.waker()) && Instant::now() < self.rings
+    }
 }
 
 /// What only the end of a socket needs.
@@ -359,15 +394,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
     /// Ready once `limit` has passed. The timer may ring for nothing, and is then set again.
     fn poll_late(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let deadline = *self.since.get_or_insert_with(Instant::now) + limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
+        let timer = match &mut self.timer {
+            Some(timer) if timer.rings <= deadline && timer.is_to_ring(cx) => return Poll::Pending,
+            Some(timer) => timer,
+            none => none.insert(Timer::new(deadline, cx)),
+        };
+        if timer.rings > deadline {
+            timer.reset(deadline);
         }
-        while timer.as_mut().poll(cx).is_ready() {
-            if timer.deadline() >= deadline {
+        while timer.poll(cx).is_ready() {
+            if timer.rings >= deadline {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(deadline);
+            timer.reset(deadline);
         }
         Poll::Pending
     }

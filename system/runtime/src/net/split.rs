@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{at_once, sim_read, sim_write_vectored, with_budget};
+use super::{at_once, raw, sim_read, sim_write_vectored, with_budget};
 use crate::sim;
 
 /// The reading half of a stream.
@@ -57,7 +57,7 @@ impl OwnedReadHalf {
     #[inline]
     pub fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.arm {
-            ReadArm::Real(half) => half.try_read(into),
+            ReadArm::Real(half) => raw::try_read(half.as_ref(), into),
             ReadArm::Sim(stream) => at_once(stream.poll_read(&mut Context::from_waker(Waker::noop()), into)),
         }
     }
@@ -77,7 +77,7 @@ impl AsyncRead for OwnedReadHalf {
     #[inline]
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.arm {
-            ReadArm::Real(half) => Pin::new(half).poll_read(cx, into),
+            ReadArm::Real(half) => raw::poll_read(half.as_ref(), cx, into),
             ReadArm::Sim(stream) => sim_read(stream.as_mut(), cx, into),
         }
     }
@@ -87,7 +87,7 @@ impl AsyncWrite for OwnedWriteHalf {
     #[inline]
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.arm {
-            WriteArm::Real(half) => Pin::new(half).poll_write(cx, from),
+            WriteArm::Real(half) => raw::poll_write(half.as_ref(), cx, from),
             WriteArm::Sim(stream) => with_budget(cx, |cx| stream.poll_write(cx, from)),
         }
     }

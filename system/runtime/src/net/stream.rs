@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use super::{at_once, sim_read, sim_write_vectored, with_budget};
+use super::{at_once, raw, sim_read, sim_write_vectored, with_budget};
 use crate::sim;
 
 /// A connection: [`AsyncRead`] and [`AsyncWrite`]. Dropping it closes it.
@@ -95,7 +95,7 @@ impl TcpStream {
     #[inline]
     pub fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.arm {
-            StreamArm::Real(stream) => stream.try_read(into),
+            StreamArm::Real(stream) => raw::try_read(stream, into),
             StreamArm::Sim(stream) => at_once(stream.poll_read(&mut Context::from_waker(Waker::noop()), into)),
         }
     }
@@ -107,7 +107,7 @@ impl TcpStream {
     #[inline]
     pub fn try_write(&mut self, from: &[u8]) -> io::Result<usize> {
         match &mut self.arm {
-            StreamArm::Real(stream) => stream.try_write(from),
+            StreamArm::Real(stream) => raw::try_write(stream, from),
             StreamArm::Sim(stream) => at_once(stream.poll_write(&mut Context::from_waker(Waker::noop()), from)),
         }
     }
@@ -172,7 +172,7 @@ impl AsyncRead for TcpStream {
     #[inline]
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.arm {
-            StreamArm::Real(stream) => Pin::new(stream).poll_read(cx, into),
+            StreamArm::Real(stream) => raw::poll_read(stream, cx, into),
             StreamArm::Sim(stream) => sim_read(stream.as_mut(), cx, into),
         }
     }
@@ -182,7 +182,7 @@ impl AsyncWrite for TcpStream {
     #[inline]
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.arm {
-            StreamArm::Real(stream) => Pin::new(stream).poll_write(cx, from),
+            StreamArm::Real(stream) => raw::poll_write(stream, cx, from),
             StreamArm::Sim(stream) => with_budget(cx, |cx| stream.poll_write(cx, from)),
         }
     }
