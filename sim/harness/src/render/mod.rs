@@ -5,14 +5,16 @@
 //!   verdict     class, invariant, time, event; new, known, rare or resolved
 //!   commands    replay it, run the small one, step to it
 //!   story       one paragraph, from the plan
-//!   difference  what was expected and what was seen, only where they differ
+//!   difference  what was expected and what was seen, only where they differ; what clients asked, and were told
 //!   pictures    the whole run; the messages before the failure, the failure at the end
-//!   causes      what can have led to it, backwards over messages
+//!   causes      what can have led to it: faults, the nearest first; backwards over messages; what the names mean
 //!   the rest    faults, scoreboard, plan, log
 //! ```
 
 mod diagram;
 mod html;
+mod marks;
+mod operations;
 mod overview;
 mod slice;
 mod story;
@@ -20,6 +22,9 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
+
+pub(crate) use words::fields_of;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +42,19 @@ pub struct About {
     pub shrunk: String,
     /// The command that stops at the event and shows what led to it.
     pub step: String,
-    /// How large the plan was before it was made small and is now: nodes, faults, operations.
+    /// How large the plan was before it was made small and is now.
     pub size: Option<(Size, Size)>,
+    /// The file that was made small, and in how many runs.
+    pub origin: Option<(String, u64)>,
+}
+
+impl About {
+    /// From what to what it was made small, in a sentence.
+    pub(crate) fn made_small(&self) -> Option<String> {
+        let (before, after) = self.size?;
+        let origin = self.origin.as_ref().map_or_else(String::new, |(from, runs)| format!(" from {from}, in {runs} runs"));
+        Some(format!("Made small{origin}: {before} before; {after} now."))
+    }
 }
 
 /// How large a plan is.
@@ -50,13 +66,18 @@ pub struct Size {
     pub faults: u64,
     /// Operations of clients.
     pub operations: u64,
+    /// Decisions of the schedule that first come, first served would not have made.
+    pub decisions: u64,
+    /// Virtual time, in nanoseconds.
+    pub virtual_ns: u64,
 }
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { nodes, faults, operations } = self;
+        let Self { nodes, faults, operations, decisions, virtual_ns } = self;
         let s = |count: &u64| if *count == 1 { "" } else { "s" };
-        write!(f, "{nodes} node{}, {faults} fault{} and {operations} operation{}", s(nodes), s(faults), s(operations))
+        write!(f, "{nodes} node{}, {faults} fault{}, {operations} operation{}", s(nodes), s(faults), s(operations))?;
+        write!(f, ", {decisions} decision{} of the schedule, {}", s(decisions), span(*virtual_ns))
     }
 }
 
