@@ -85,7 +85,7 @@ fn commands(about: &About, body: &mut String) {
         .map(|(what, command)| format!("<dt>{what}</dt><dd><code>{}</code></dd>", escape(command)))
         .collect::<Vec<_>>()
         .concat();
-    let small = about.made_small().map_or_else(String::new, |small| format!("<p class=\"small\">{}</p>", escape(&small)));
+    let small = about.made_small().map_or_else(String::new, |small| format!("<p class=\"small\">This run was {}.</p>", escape(&small)));
     if !rows.is_empty() || !small.is_empty() {
         let _ = writeln!(body, "<section>{small}<dl class=\"commands\">{rows}</dl></section>");
     }
@@ -360,7 +360,7 @@ fn plan(report: &Report, about: &About, body: &mut String) {
         let _ = write!(content, "<p>This run has a bug on purpose: <code>{}</code>.</p>", escape(planted));
     }
     if let Some(small) = about.made_small() {
-        let _ = write!(content, "<p>{}</p>", escape(&small));
+        let _ = write!(content, "<p>This run was {}.</p>", escape(&small));
     }
     content.push_str(&roles(report));
     content.push_str(&table(&["field", "default", "here"], &rows));

@@ -52,8 +52,8 @@ impl About {
     /// From what to what it was made small, in a sentence.
     pub(crate) fn made_small(&self) -> Option<String> {
         let (before, after) = self.size?;
-        let origin = self.origin.as_ref().map_or_else(String::new, |(from, runs)| format!(" from {from}, in {runs} runs"));
-        Some(format!("Made small{origin}: {before} before; {after} now."))
+        let origin = self.origin.as_ref().map_or_else(String::new, |(from, runs)| format!("; from {from}, in {runs} runs"));
+        Some(format!("made small: {after}; {before} before{origin}"))
     }
 }
 

@@ -112,7 +112,8 @@ pub(super) fn ticks(until_ns: u64) -> Vec<(u64, String)> {
     let power = 10_u64.pow(rough.ilog10());
     let step = [1, 2, 5, 10].into_iter().map(|times| times * power).find(|step| *step >= rough).unwrap_or(power * 10);
     let (unit_ns, unit) = UNITS.into_iter().find(|(ns, _)| until_ns >= 2 * ns).unwrap_or(UNITS[3]);
-    let digits = (1..=9).find(|digits| step * 10_u64.pow(*digits) % unit_ns == 0).filter(|_| step % unit_ns != 0);
+    let is_whole = step % unit_ns == 0;
+    let digits = (1..=9).filter(|_| !is_whole).find(|digits| step * 10_u64.pow(*digits) % unit_ns == 0);
     let words = |ns: u64| match digits {
         Some(digits) => format!("{:.1$} {unit}", ns as f64 / unit_ns as f64, digits as usize),
         None => format!("{} {unit}", ns / unit_ns),
