@@ -16,8 +16,8 @@ const LOG_MAX: usize = 600;
 pub(super) fn page(report: &Report, about: &About) -> String {
     let mut body = String::new();
     verdict(report, about, &mut body);
-    section(&mut body, "What happened", &format!("<p class=\"story\">{}</p>", escape(&report.story())));
     commands(about, &mut body);
+    section(&mut body, "What happened", &format!("<p class=\"story\">{}</p>", escape(&report.story())));
     evidence(report, &mut body);
     operations(report, &mut body);
     pictures(report, &mut body);
