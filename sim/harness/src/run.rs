@@ -374,7 +374,8 @@ fn words_of(registry: &Registry, log: &[LogLine], faults: &[FaultReport]) -> BTr
         }
     }
     for fault in faults {
-        let measures = registry.faults.get(fault.kind.as_str()).map(|kind| kind.measures.as_slice()).unwrap_or_default();
+        let measures =
+            registry.faults.get(fault.kind.as_str()).map(|kind| kind.measures.as_slice()).unwrap_or_default();
         for (measure, effects) in measures {
             let about = effects.first().and_then(|effect| Effect::ALL.iter().find(|(known, ..)| known == effect));
             if let Some((.., about)) = about {

@@ -14,11 +14,11 @@ use super::marks::{bands, end};
 use super::operations::{Operation, in_question};
 use super::slice::{Item, backwards, is_telling};
 use super::words::{fields_of, say};
-use super::{escape, mentions, span, story, time, topics};
+use super::{escape, mentions, short, span, story, time, topics};
 
 const LEFT: f64 = 92.0;
 /// Room for the words of the last lane.
-const RIGHT: f64 = 130.0;
+const RIGHT: f64 = 250.0;
 const TOP: f64 = 40.0;
 const WIDTH: f64 = 985.0;
 /// How wide a letter is.
@@ -61,7 +61,7 @@ struct Dot<'a> {
 pub(super) fn svg(report: &Report) -> Option<String> {
     let scene = Scene::of(report)?;
     let height = scene.ys.values().copied().fold(0.0, f64::max) + 34.0;
-    let width = LEFT + scene.lane * (scene.lanes.len() as f64 - 0.5) + RIGHT.max(scene.lane * 0.5);
+    let width = LEFT + scene.lane * (scene.lanes.len() as f64 - 0.5) + RIGHT;
     let mut svg = format!(
         "<svg class=\"diagram\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-label=\"messages between nodes before the failure, time downwards\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
@@ -98,7 +98,8 @@ impl<'a> Scene<'a> {
         let first = first.or(report.log.first().map(|line| line.at_ns))?;
         operations.retain(|operation| operation.ended.is_none_or(|(at, _)| at >= first));
         // One that began a moment before its first message is there from its beginning.
-        let begun = operations.iter().map(|operation| operation.asked.0).filter(|at| first.saturating_sub(*at) < 50_000_000);
+        let begun =
+            operations.iter().map(|operation| operation.asked.0).filter(|at| first.saturating_sub(*at) < 50_000_000);
         let from = begun.min().map_or(first, |begun| begun.min(first));
         let is_shown = |line: &&LogLine| {
             line.node != "world"
@@ -120,7 +121,7 @@ impl<'a> Scene<'a> {
         };
         let lanes: Vec<&str> =
             report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name)).collect();
-        let lane = ((WIDTH - LEFT - RIGHT) / (lanes.len() as f64 - 0.5).max(1.0)).clamp(104.0, 300.0);
+        let lane = ((WIDTH - LEFT - RIGHT) / (lanes.len() as f64 - 0.5).max(1.0)).clamp(104.0, 280.0);
         let causes = slice.iter().map(|item| item.at().1).collect();
         let mut scene =
             Self { report, lanes, lane, causes, messages, answers, dots, operations, from, ys: BTreeMap::new() };
@@ -267,8 +268,8 @@ impl<'a> Scene<'a> {
             let text = message.begins.trim_end_matches("\\n").replace("\\n", " ⏎ ");
             let is_cause = self.causes.contains(&message.event);
             let label = if is_cause || is_answer {
-                // In the middle of the lane before the head, where its line is then.
-                let share = (self.lane * 0.5 / (from - to).abs().max(1.0)).min(0.5);
+                // Before the head, where its line is then: what goes the other way has its words elsewhere.
+                let share = (self.lane * 0.3 / (from - to).abs().max(1.0)).min(0.5);
                 let (x, y) = (to + (from - to) * share, arrived + (sent - arrived) * share - 3.5);
                 let len = (self.lane.min(220.0) / LETTER) as usize - 3;
                 format!(
@@ -278,7 +279,13 @@ impl<'a> Scene<'a> {
             } else {
                 String::new()
             };
-            let class = if is_cause { " cause" } else if is_answer { " answer" } else { "" };
+            let class = if is_cause {
+                " cause"
+            } else if is_answer {
+                " answer"
+            } else {
+                ""
+            };
             let _ = write!(
                 svg,
                 "<g class=\"arrow{class}\"><title>{} to {}: {} ({} bytes), sent {}, arrived {} ({})</title>\
@@ -316,7 +323,8 @@ impl<'a> Scene<'a> {
                 self.word(svg, &mut taken, operation.node, operation.asked.0, "told", &name);
             }
             if let Some((at, _)) = operation.ended {
-                let counts = operation.counts.map(|c| format!(", {} of {} answers", c.counted, c.asked)).unwrap_or_default();
+                let counts =
+                    operation.counts.map(|c| format!(", {} of {} answers", c.counted, c.asked)).unwrap_or_default();
                 let class = if operation.is_short() { "told bad" } else { "told" };
                 let words = format!("{}{counts}", operation.outcome());
                 self.word(svg, &mut taken, operation.node, at, class, &words);
@@ -345,8 +353,12 @@ impl<'a> Scene<'a> {
                 escape(&say(self.report, line))
             );
             if self.has_words(dot) {
-                let name = if line.kind == "start" { "starts" } else { line.text.split_once('.').map_or(line.text.as_str(), |(_, rest)| rest) };
-                let words = if dot.times > 1 { format!("{name} ×{}", dot.times) } else { plain(name) };
+                let name = if line.kind == "start" {
+                    "starts"
+                } else {
+                    line.text.split_once('.').map_or(line.text.as_str(), |(_, rest)| rest)
+                };
+                let words = if dot.times > 1 { format!("{} ×{}", plain(name), dot.times) } else { plain(name) };
                 let class = if self.causes.contains(&line.event) { "told" } else { "told soft" };
                 self.word(svg, &mut taken, &line.node, line.at_ns, class, &words);
             }
@@ -354,14 +366,22 @@ impl<'a> Scene<'a> {
     }
 
     /// Words beside a lane, unless others are there.
-    fn word(&self, svg: &mut String, taken: &mut BTreeSet<(i64, i64, bool)>, node: &str, ns: u64, class: &str, words: &str) {
+    fn word(
+        &self,
+        svg: &mut String,
+        taken: &mut BTreeSet<(i64, i64, bool)>,
+        node: &str,
+        ns: u64,
+        class: &str,
+        words: &str,
+    ) {
         let Some(x) = self.x(node) else { return };
         let (y, is_left) = (self.y(ns), class.starts_with("left"));
         if words.is_empty() || !taken.insert((x as i64, y as i64, is_left)) {
             return;
         }
         let is_last = self.lanes.last() == Some(&node);
-        let room = if is_last && !is_left { RIGHT.max(self.lane * 0.5) + 40.0 } else { self.lane.min(220.0) };
+        let room = if is_last && !is_left { RIGHT } else { self.lane.min(220.0) };
         let (x, anchor) = if is_left { (x - 15.0, "end") } else { (x + 9.0, "start") };
         let len = (room / LETTER) as usize - 2;
         let _ = write!(
@@ -431,12 +451,4 @@ fn plain(text: &str) -> String {
     let (name, fields) = fields_of(text);
     let fields: Vec<String> = fields.into_iter().map(|(field, value)| format!("{field} {value}")).collect();
     format!("{name} {}", fields.join(", ")).trim_end().to_owned()
-}
-
-/// The beginning of a text.
-fn short(text: &str, len_max: usize) -> String {
-    if text.chars().count() <= len_max {
-        return text.to_owned();
-    }
-    text.chars().take(len_max.max(2) - 1).chain(['…']).collect()
 }

@@ -7,11 +7,13 @@ use crate::report::{FaultReport, LogLine, Report};
 use super::operations::{Operation, in_question};
 use super::slice::{Item, faults_before, is_telling, with_faults};
 use super::words::{legend, meaning, say, with_names};
-use super::{About, diagram, escape, headline, marks, mentions, overview, span, story, time, topics};
+use super::{About, diagram, escape, headline, marks, mentions, overview, short, span, story, time, topics};
 
 pub(super) const STYLE: &str = include_str!("style.css");
 /// Lines of the log that a page shows.
 const LOG_MAX: usize = 600;
+/// Letters of a line of it; the JSON has all.
+const LINE_MAX: usize = 400;
 
 pub(super) fn page(report: &Report, about: &About) -> String {
     let mut body = String::new();
@@ -85,7 +87,9 @@ fn commands(about: &About, body: &mut String) {
         .map(|(what, command)| format!("<dt>{what}</dt><dd><code>{}</code></dd>", escape(command)))
         .collect::<Vec<_>>()
         .concat();
-    let small = about.made_small().map_or_else(String::new, |small| format!("<p class=\"small\">This run was {}.</p>", escape(&small)));
+    let small = about
+        .made_small()
+        .map_or_else(String::new, |small| format!("<p class=\"small\">This run was {}.</p>", escape(&small)));
     if !rows.is_empty() || !small.is_empty() {
         let _ = writeln!(body, "<section>{small}<dl class=\"commands\">{rows}</dl></section>");
     }
@@ -147,7 +151,9 @@ fn operations(report: &Report, body: &mut String) {
     }
     let short = operations.iter().any(Operation::is_short);
     let note = match (has_counts, short) {
-        (true, true) => " Answers: of the step of the operation that had the fewest. Red: half of those asked or fewer, or fewer than it waited for.",
+        (true, true) => {
+            " Answers: of the step of the operation that had the fewest. Red: half of those asked or fewer, or fewer than it waited for."
+        }
         (true, false) => " Answers: of the step of the operation that had the fewest.",
         _ => "",
     };
@@ -170,7 +176,7 @@ fn pictures(report: &Report, body: &mut String) {
         let note = if about.is_empty() {
             "The last messages.".to_owned()
         } else {
-            format!("Messages that mention {}, and what was answered to them (thin).", about.join(", "))
+            format!("Messages that mention {}, and what was answered to them (dashed).", about.join(", "))
         };
         let content = format!(
             "<p class=\"note\">{} Time goes down, and is bent: its numbers stand at the left. Bars on lanes are what clients asked, from \
@@ -204,7 +210,7 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
         Item::Line(line) => {
             let title = meaning(report, line);
             let title = if title.is_empty() { title } else { format!(" title=\"{}\"", escape(&title)) };
-            let words = format!("<span{title}>{}</span>", escape(&say(report, line)));
+            let words = format!("<span{title}>{}</span>", escape(&short(&say(report, line), LINE_MAX)));
             ("", [time(line.at_ns), format!("#{}", line.event), escape(&line.node), words])
         }
         Item::Message(message) => {
@@ -248,7 +254,9 @@ fn faults_nearest(report: &Report) -> String {
     let rows: Vec<Vec<String>> = faults.iter().map(row).collect();
     let more = match more {
         0 => String::new(),
-        more => format!("<p class=\"note\">{more} more had come and gone before; the section of faults has them all.</p>"),
+        more => {
+            format!("<p class=\"note\">{more} more had come and gone before; the section of faults has them all.</p>")
+        }
     };
     let table = table(&["it began", "it was over", "fault", "what it did"], &rows);
     format!("<h3>Faults before it, the nearest first</h3><div class=\"nearest\">{table}</div>{more}")
@@ -269,7 +277,7 @@ fn legend_of(legend: &[(String, String)]) -> String {
         return String::new();
     }
     let row = |(name, about): &(String, String)| {
-        let name = match name.split_once(' ') {
+        let name = match name.rsplit_once(' ') {
             Some((event, field)) => format!("<code>{}</code> of {}", escape(field), escape(event)),
             None => format!("<code>{}</code>", escape(name)),
         };
@@ -374,7 +382,8 @@ fn roles(report: &Report) -> String {
         .roles
         .iter()
         .map(|role| {
-            let majority = |count: u32| if role.is_client || count == 0 { String::new() } else { (count / 2 + 1).to_string() };
+            let majority =
+                |count: u32| if role.is_client || count == 0 { String::new() } else { (count / 2 + 1).to_string() };
             let (runs, count) = (majority(role.runs), majority(role.count));
             vec![escape(&role.name), role.count.to_string(), count, role.runs.to_string(), runs]
         })
@@ -402,7 +411,7 @@ fn log(report: &Report, body: &mut String) {
             escape(&line.node),
             escape(&line.kind),
             escape(&meaning(report, line)),
-            escape(&with_names(report, &line.text))
+            escape(&short(&with_names(report, &line.text), LINE_MAX))
         )
     };
     let telling: Vec<&LogLine> =
@@ -411,10 +420,5 @@ fn log(report: &Report, body: &mut String) {
     let rows: String = telling.iter().map(|line| row(line)).collect();
     let names = legend_of(&legend(report, telling.iter().copied()));
     let content = format!("<div class=\"wide\"><table class=\"log\"><tbody>{rows}</tbody></table></div>{names}");
-    folded(
-        body,
-        "Log of all nodes",
-        &format!("the last {} lines, in virtual time", telling.len()),
-        &content,
-    );
+    folded(body, "Log of all nodes", &format!("the last {} lines, in virtual time", telling.len()), &content);
 }

@@ -49,8 +49,11 @@ pub(super) fn legend(report: &Report) -> String {
     if report.faults.iter().any(|fault| fault.outcome == "refused") {
         legend.push_str("<span><i class=\"key refused\"></i>a fault that was refused</span>");
     }
-    let ends = || report.nodes.iter().flat_map(|node| &node.lives).filter(|life| life.until_ns.is_some_and(|end| end <= until));
-    for (how, words) in [("killed", "killed"), ("failed", "its program failed"), ("finished", "ended by itself, done")] {
+    let ends = || {
+        report.nodes.iter().flat_map(|node| &node.lives).filter(|life| life.until_ns.is_some_and(|end| end <= until))
+    };
+    for (how, words) in [("killed", "killed"), ("failed", "its program failed"), ("finished", "ended by itself, done")]
+    {
         if ends().any(|life| life.how == how) {
             let life = Life { how: how.into(), ..Life::default() };
             let _ = write!(

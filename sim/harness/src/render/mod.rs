@@ -52,7 +52,8 @@ impl About {
     /// From what to what it was made small, in a sentence.
     pub(crate) fn made_small(&self) -> Option<String> {
         let (before, after) = self.size?;
-        let origin = self.origin.as_ref().map_or_else(String::new, |(from, runs)| format!("; from {from}, in {runs} runs"));
+        let origin =
+            self.origin.as_ref().map_or_else(String::new, |(from, runs)| format!("; from {from}, in {runs} runs"));
         Some(format!("made small: {after}; {before} before{origin}"))
     }
 }
@@ -144,6 +145,14 @@ pub(crate) fn span(ns: u64) -> String {
         1_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
         _ => format!("{:.2} s", ns as f64 / 1e9),
     }
+}
+
+/// The beginning of a text.
+pub(crate) fn short(text: &str, len_max: usize) -> String {
+    if text.chars().count() <= len_max {
+        return text.to_owned();
+    }
+    text.chars().take(len_max.max(2) - 1).chain(['…']).collect()
 }
 
 /// Text inside HTML.

@@ -52,9 +52,8 @@ pub(super) const FAULTS_MAX: usize = 8;
 /// The faults that took effect before the failure, the nearest first, and how many more there were.
 pub(super) fn faults_before(report: &Report) -> (Vec<&FaultReport>, usize) {
     let until = report.verdict.at_ns;
-    let took = |fault: &&FaultReport| {
-        fault.at_ns <= until && matches!(fault.outcome.as_str(), "effective" | "weakened" | "")
-    };
+    let took =
+        |fault: &&FaultReport| fault.at_ns <= until && matches!(fault.outcome.as_str(), "effective" | "weakened" | "");
     let mut faults: Vec<&FaultReport> = report.faults.iter().filter(took).collect();
     // Those that still held at the failure are nearest, then those that ended last.
     faults.sort_by_key(|fault| std::cmp::Reverse((fault.until_ns.unwrap_or(u64::MAX).min(until), fault.at_ns)));

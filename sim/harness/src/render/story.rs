@@ -37,7 +37,12 @@ fn short(report: &Report) -> Vec<String> {
     let sentence = |operation: &&super::operations::Operation<'_>| {
         let counts = operation.counts?;
         let how = if operation.how == How::Done { "was called done with" } else { "did not get what it waited for:" };
-        Some(format!("\"{}\" of {}, asked at {}, {how} {counts}.", operation.what, operation.client, about(operation.asked.0)))
+        Some(format!(
+            "\"{}\" of {}, asked at {}, {how} {counts}.",
+            operation.what,
+            operation.client,
+            about(operation.asked.0)
+        ))
     };
     told.iter().filter_map(sentence).collect()
 }

@@ -176,8 +176,13 @@ fn an_operation_that_is_done_with_too_few_answers_is_told_everywhere() {
         assert!(told.contains("1 answer of 5 asked, 1 needed"), "{told}");
         assert!(told.contains("still waits"), "{told}");
     }
-    assert!(text.replace('\n', " ").contains("\"write pears 1002\" of client1, asked at 3.000 s, was called done with"), "{text}");
-    assert!(html.contains("<span class=\"got\">1 answer of 5 asked, 1 needed</span>") && html.contains("bar done short"));
+    assert!(
+        text.replace('\n', " ").contains("\"write pears 1002\" of client1, asked at 3.000 s, was called done with"),
+        "{text}"
+    );
+    assert!(
+        html.contains("<span class=\"got\">1 answer of 5 asked, 1 needed</span>") && html.contains("bar done short")
+    );
     assert!(html.contains("told done, 1 of 5 answers"), "the diagram says it too");
     let (text, html) = with("asked=5 needed=3 counted=3");
     assert!(text.contains("3 answers of 5 asked, 3 needed") && !text.contains("was called done with"), "{text}");
@@ -188,7 +193,11 @@ fn an_operation_that_is_done_with_too_few_answers_is_told_everywhere() {
     report.log.pop();
     report.log.push(line(5 * SECOND, 9, "client1", "history.info asked=3 needed=2 counted=1"));
     report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=pears value=1002"));
-    assert!(report.story().contains("did not get what it waited for: 1 answer of 3 asked, 2 needed"), "{}", report.story());
+    assert!(
+        report.story().contains("did not get what it waited for: 1 answer of 3 asked, 2 needed"),
+        "{}",
+        report.story()
+    );
 }
 
 #[test]
@@ -283,7 +292,9 @@ fn a_kill_a_failure_and_a_normal_end_look_different_and_are_explained() {
     let html = report.to_html(&about_it());
     assert!(legend_has(&html, "ended by itself, done") && legend_has(&html, "its program failed"), "{html}");
     assert!(!html.contains("end killed") && html.contains("its program failed: no &lt;room&gt;"));
-    let shape = |class: &str| html.split(&format!("class=\"end {class}\" d=\"M")).nth(1).and_then(|d| d.split(['m', 'l']).nth(1));
+    let shape = |class: &str| {
+        html.split(&format!("class=\"end {class}\" d=\"M")).nth(1).and_then(|d| d.split(['m', 'l']).nth(1))
+    };
     assert!(shape("ended").is_some() && shape("ended") != shape("crashed"), "the shapes differ, not only the colours");
 }
 

@@ -7,10 +7,12 @@ use crate::report::Report;
 use super::operations::in_question;
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, say};
-use super::{About, headline, span, story, time};
+use super::{About, headline, short, span, story, time};
 
 /// Lines of causes.
 const CAUSES_MAX: usize = 24;
+/// Letters of one of them; the JSON has all.
+const LINE_MAX: usize = 240;
 /// The widest paragraph.
 const WIDTH: usize = 100;
 
@@ -105,7 +107,9 @@ fn causes(report: &Report, text: &mut String) {
     let shown = &items[items.len().saturating_sub(CAUSES_MAX)..];
     for item in shown {
         let _ = match item {
-            Item::Line(line) => writeln!(text, "  {:>13}  {:<12} {}", time(line.at_ns), line.node, say(report, line)),
+            Item::Line(line) => {
+                writeln!(text, "  {:>13}  {:<12} {}", time(line.at_ns), line.node, short(&say(report, line), LINE_MAX))
+            }
             Item::Fault(fault) => writeln!(
                 text,
                 "  {:>13}  {:<12} fault: {}",

@@ -1,6 +1,6 @@
 //! What the log says, in words: fields of events, addresses as names, and what each name means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::report::{LogLine, Report};
 
@@ -82,13 +82,28 @@ pub(super) fn legend<'a>(report: &Report, lines: impl Iterator<Item = &'a LogLin
         }
     }
     let known = |name: &String| report.words.get(name).map(|about| (name.clone(), about.clone()));
-    let mut legend: Vec<(String, String)> = events.iter().chain(&fields).filter_map(known).collect();
+    let mut legend: Vec<(String, String)> = events.iter().filter_map(known).collect();
+    legend.extend(of_fields(fields.iter().filter_map(known)));
     let of_probe = |name: &&str| report.probes.iter().find(|probe| probe.name == **name && !probe.about.is_empty());
     legend.extend(probes.iter().filter_map(of_probe).map(|probe| (probe.name.clone(), probe.about.clone())));
     let of_kind = KINDS.iter().filter(|(kind, _)| *kind != "event" && kinds.contains(kind));
     legend.extend(of_kind.map(|(kind, about)| ((*kind).to_owned(), (*about).to_owned())));
     legend.truncate(MOST);
     legend
+}
+
+/// Fields that mean the same in several events are one.
+fn of_fields(fields: impl Iterator<Item = (String, String)>) -> Vec<(String, String)> {
+    let mut alike: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (name, about) in fields {
+        let (event, field) = name.split_once(' ').map_or((None, name.as_str()), |(event, field)| (Some(event), field));
+        alike.entry((field.to_owned(), about)).or_default().extend(event.map(str::to_owned));
+    }
+    let name = |field: String, events: Vec<String>| match events.is_empty() {
+        true => field,
+        false => format!("{} {field}", events.join(", ")),
+    };
+    alike.into_iter().map(|((field, about), events)| (name(field, events), about)).collect()
 }
 
 /// What one line says, on its own: names of nodes for addresses, and a kind where the words alone do not say it.
