@@ -29,6 +29,8 @@ const ARROWS_MAX: usize = 70;
 const DOTS_MAX: usize = 50;
 /// The farthest that two things are apart.
 const GAP_MAX: f64 = 34.0;
+/// Lanes that are narrower have no words at their left.
+const LEFT_MIN: f64 = 150.0;
 /// What has words is so far below what comes before it.
 const LINE: f64 = 18.0;
 
@@ -377,7 +379,7 @@ impl<'a> Scene<'a> {
     ) {
         let Some(x) = self.x(node) else { return };
         let (y, is_left) = (self.y(ns), class.starts_with("left"));
-        if words.is_empty() || !taken.insert((x as i64, y as i64, is_left)) {
+        if words.is_empty() || is_left && self.lane < LEFT_MIN || !taken.insert((x as i64, y as i64, is_left)) {
             return;
         }
         let is_last = self.lanes.last() == Some(&node);
@@ -398,15 +400,18 @@ impl<'a> Scene<'a> {
         }
         let y = self.y(self.report.verdict.at_ns);
         let verdict = &self.report.verdict;
-        let name = if verdict.invariant.is_empty() { &verdict.class } else { &verdict.invariant };
+        let name = match verdict.invariant.as_str() {
+            "" => verdict.class.clone(),
+            invariant => format!("{invariant} does not hold"),
+        };
         let _ = write!(
             svg,
             "<line class=\"fail\" x1=\"0\" y1=\"{:.1}\" x2=\"{width:.0}\" y2=\"{:.1}\"/><text class=\"failtext\" x=\"4\" \
-             y=\"{:.1}\">{} does not hold, event {}</text>",
+             y=\"{:.1}\">{}, event {}</text>",
             y + 8.0,
             y + 8.0,
             y + 26.0,
-            escape(name),
+            escape(&name),
             verdict.event
         );
     }

@@ -161,7 +161,9 @@ fn operations(report: &Report, body: &mut String) {
         [] => "The last operations.".to_owned(),
         topics => format!("The last operations that mention {}.", escape(&topics.join(", "))),
     };
-    section(body, "What clients asked", &format!("<p class=\"note\">{which}{note}</p>{}", table(&head, &rows)));
+    let table = table(&head, &rows);
+    let content = format!("<p class=\"note\">{which}{note}</p><div class=\"asked\">{table}</div>");
+    section(body, "What clients asked", &content);
 }
 
 fn pictures(report: &Report, body: &mut String) {

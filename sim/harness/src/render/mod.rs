@@ -177,8 +177,11 @@ pub(crate) fn headline(report: &Report) -> String {
     if report.passed() {
         return format!("{}: seed {} passed", report.scenario, report.seed);
     }
-    let what = if verdict.invariant.is_empty() { &verdict.class } else { &verdict.invariant };
-    format!("{what} did not hold at {}, event {}", time(verdict.at_ns), verdict.event)
+    let what = match verdict.invariant.as_str() {
+        "" => verdict.class.clone(),
+        invariant => format!("{invariant} did not hold"),
+    };
+    format!("{what} at {}, event {}", time(verdict.at_ns), verdict.event)
 }
 
 /// Words of a verdict that point at what it is about: keys, and numbers of some length.
@@ -188,7 +191,8 @@ pub(crate) fn topics(report: &Report) -> Vec<String> {
     let first = verdict.message.lines().next().unwrap_or_default();
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     for word in first.split(|c| !is_word(c)) {
-        if word.len() >= 3 && word.chars().all(|c| c.is_ascii_digit()) {
+        // What the simulator counts is no name of anything.
+        if !verdict.invariant.is_empty() && word.len() >= 3 && word.chars().all(|c| c.is_ascii_digit()) {
             topics.push(word.to_owned());
         }
     }
