@@ -54,10 +54,12 @@ pub(super) fn folded(body: &mut String, title: &str, note: &str, content: &str) 
 
 /// A table; cells are HTML.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect::<Vec<_>>().concat();
+    let names: String = head.iter().map(|name| format!("<th>{name}</th>")).collect::<Vec<_>>().concat();
+    let is_headless = head.iter().all(|name| name.is_empty());
+    let head = if is_headless { String::new() } else { format!("<thead><tr>{names}</tr></thead>") };
     let cells = |row: &Vec<String>| row.iter().map(|cell| format!("<td>{cell}</td>")).collect::<Vec<_>>().concat();
     let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>", cells(row))).collect::<Vec<_>>().concat();
-    format!("<div class=\"wide\"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+    format!("<div class=\"wide\"><table>{head}<tbody>{rows}</tbody></table></div>")
 }
 
 fn verdict(report: &Report, about: &About, body: &mut String) {
