@@ -33,7 +33,7 @@ pub(super) fn page(report: &Report, about: &About) -> String {
         }
     }
     if let Some(small) = about.made_small() {
-        let _ = writeln!(text, "{}", wrap(&format!("  {small}")));
+        let _ = writeln!(text, "  {}", wrap(&small).replace('\n', "\n  "));
     }
     let _ = writeln!(text, "\n{}", wrap(&report.story()));
     if !report.passed() {
