@@ -108,7 +108,7 @@ fn phases(report: &Report, height: u64, x: &impl Fn(u64) -> f64, svg: &mut Strin
 pub(super) fn ticks(until_ns: u64) -> Vec<(u64, String)> {
     const UNITS: [(u64, &str); 4] = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns")];
     const MOST: u64 = 6;
-    let rough = (until_ns / MOST).max(1);
+    let rough = until_ns.div_ceil(MOST).max(1);
     let power = 10_u64.pow(rough.ilog10());
     let step = [1, 2, 5, 10].into_iter().map(|times| times * power).find(|step| *step >= rough).unwrap_or(power * 10);
     let (unit_ns, unit) = UNITS.into_iter().find(|(ns, _)| until_ns >= 2 * ns).unwrap_or(UNITS[3]);
