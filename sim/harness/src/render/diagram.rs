@@ -272,10 +272,14 @@ impl<'a> Scene<'a> {
             let label = if is_cause || is_answer {
                 // Before the head, where its line is then: what goes the other way has its words elsewhere.
                 let share = (self.lane * 0.3 / (from - to).abs().max(1.0)).min(0.5);
-                let (x, y) = (to + (from - to) * share, arrived + (sent - arrived) * share - 3.5);
-                let len = (self.lane.min(220.0) / LETTER) as usize - 3;
+                let y = arrived + (sent - arrived) * share - 3.5;
+                let (x, anchor) = if to < from { (to + 16.0, "start") } else { (to - 16.0, "end") };
+                let len = (self.lane.min(220.0) / LETTER) as usize - 4;
+                // Bytes that are no text say nothing to a person.
+                let is_text = text.matches("\\x").count() * 8 <= text.len();
+                let text = if is_text { text.clone() } else { format!("{} bytes", message.len) };
                 format!(
-                    "<text class=\"payload\" text-anchor=\"middle\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+                    "<text class=\"payload\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
                     escape(&short(&text, len))
                 )
             } else {
@@ -440,12 +444,12 @@ fn dots<'a>(lines: impl Iterator<Item = &'a LogLine>) -> Vec<Dot<'a>> {
     let mut dots: Vec<Dot<'a>> = Vec::new();
     let mut last: BTreeMap<&str, usize> = BTreeMap::new();
     for line in lines {
-        match last.get(line.node.as_str()).map(|place| &mut dots[*place]).filter(|dot| dot.line.text == line.text) {
-            Some(dot) => (dot.times, dot.until_ns) = (dot.times + 1, line.at_ns),
-            None => {
-                last.insert(&line.node, dots.len());
-                dots.push(Dot { line, times: 1, until_ns: line.at_ns });
-            }
+        let again = last.get(line.node.as_str()).map(|place| &mut dots[*place]);
+        if let Some(dot) = again.filter(|dot| dot.line.text == line.text) {
+            (dot.times, dot.until_ns) = (dot.times + 1, line.at_ns);
+        } else {
+            last.insert(&line.node, dots.len());
+            dots.push(Dot { line, times: 1, until_ns: line.at_ns });
         }
     }
     dots.split_off(dots.len().saturating_sub(DOTS_MAX))

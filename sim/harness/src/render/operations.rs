@@ -154,7 +154,7 @@ pub(super) fn all(report: &Report) -> Vec<Operation<'_>> {
                 "history.fail" => How::Failed,
                 _ => How::Unknown,
             };
-            operation.told = field("value").or_else(|| field("swapped")).unwrap_or_default().to_owned();
+            field("value").or_else(|| field("swapped")).unwrap_or_default().clone_into(&mut operation.told);
             operation.counts = Counts::of(&fields);
         }
     }

@@ -1,5 +1,7 @@
 //! One paragraph that tells what happened, from the plan and what came of it.
 
+use std::fmt::Write as _;
+
 use crate::report::{FaultReport, Report};
 
 use super::operations::{How, in_question};
@@ -53,9 +55,10 @@ fn cast(report: &Report) -> String {
     }
     let role = |role: &crate::report::RoleReport| {
         let s = if role.count == 1 { "" } else { "s" };
-        match role.runs == role.count {
-            true => format!("{} {}{s}", role.runs, role.name),
-            false => format!("{} of the file's {} {}s", role.runs, role.count, role.name),
+        if role.runs == role.count {
+            format!("{} {}{s}", role.runs, role.name)
+        } else {
+            format!("{} of the file's {} {}{s}", role.runs, role.count, role.name)
         }
     };
     let roles: Vec<String> = report.roles.iter().filter(|role| role.runs > 0).map(role).collect();
@@ -66,7 +69,8 @@ fn cast(report: &Report) -> String {
             1 => format!("The {} knew of no other", role.name),
             runs => format!("The {runs} {}s knew of no others", role.name),
         };
-        text += &format!(" {knew}: a majority of them is {}, not {}.", majority(role.runs), majority(role.count));
+        let (here, there) = (majority(role.runs), majority(role.count));
+        let _ = write!(text, " {knew}: a majority of them is {here}, not {there}.");
     }
     text
 }

@@ -99,11 +99,8 @@ fn of_fields(fields: impl Iterator<Item = (String, String)>) -> Vec<(String, Str
         let (event, field) = name.split_once(' ').map_or((None, name.as_str()), |(event, field)| (Some(event), field));
         alike.entry((field.to_owned(), about)).or_default().extend(event.map(str::to_owned));
     }
-    let name = |field: String, events: Vec<String>| match events.is_empty() {
-        true => field,
-        false => format!("{} {field}", events.join(", ")),
-    };
-    alike.into_iter().map(|((field, about), events)| (name(field, events), about)).collect()
+    let name = |field: &str, events: &[String]| format!("{} {field}", events.join(", ")).trim_start().to_owned();
+    alike.into_iter().map(|((field, about), events)| (name(&field, &events), about)).collect()
 }
 
 /// What one line says, on its own: names of nodes for addresses, and a kind where the words alone do not say it.

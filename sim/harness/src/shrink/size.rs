@@ -59,10 +59,8 @@ fn size_of(root: &Node, path: &str) -> Option<Size> {
         What::Int(number) => u64::try_from(number).ok(),
         _ => None,
     };
-    let virtual_ns = match root.find(&format!("plan.shrunk.{path}.time"))?.as_text().map(parse_value)? {
-        Ok(Value::Time(ns)) => ns,
-        _ => return None,
-    };
+    let time = root.find(&format!("plan.shrunk.{path}.time"))?.as_text()?;
+    let Ok(Value::Time(virtual_ns)) = parse_value(time) else { return None };
     let (nodes, faults, operations) = (whole("nodes")?, whole("faults")?, whole("operations")?);
     Some(Size { nodes, faults, operations, decisions: whole("decisions")?, virtual_ns })
 }
