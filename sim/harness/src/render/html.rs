@@ -133,8 +133,6 @@ fn operations(report: &Report, body: &mut String) {
         let mut row = vec![
             escape(&operation.client),
             escape(&operation.what),
-            time(operation.asked.0),
-            over,
             format!("<span class=\"how {}\">{}</span>", operation.how.class(), escape(&operation.outcome())),
         ];
         if has_counts {
@@ -144,13 +142,15 @@ fn operations(report: &Report, body: &mut String) {
                 None => String::new(),
             });
         }
+        row.extend([time(operation.asked.0), over]);
         row
     };
     let rows: Vec<Vec<String>> = operations.iter().map(row).collect();
-    let mut head = vec!["client", "asks", "from", "until", "is told"];
+    let mut head = vec!["client", "asks", "is told"];
     if has_counts {
         head.push("with");
     }
+    head.extend(["from", "until"]);
     let short = operations.iter().any(Operation::is_short);
     let note = match (has_counts, short) {
         (true, true) => {
