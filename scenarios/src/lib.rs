@@ -18,6 +18,7 @@ pub mod register;
 pub mod sessions;
 mod stuck;
 pub mod studio;
+mod words;
 
 use simurgh_sim::Registry;
 

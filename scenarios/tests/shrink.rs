@@ -60,6 +60,11 @@ fn the_split_brain_is_three_nodes_two_faults_four_operations_at_most_and_replays
     assert!(run.status.success(), "it expects to fail: {}", text(&run));
     let report = text(&sim(&["report", json.to_str().unwrap()]));
     assert!(report.contains("made small: ") && report.contains(" before"), "{report}");
+    // What went wrong stands there in numbers: half of those that ran were enough.
+    assert!(
+        report.contains("1 answer of 2 asked, 1 needed") && report.contains("2 of the file's 5 replicas"),
+        "{report}"
+    );
     is_as_committed(&std::fs::read_to_string(small.with_extension("rs")).unwrap());
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use simurgh::prelude::*;
+use simurgh::runtime::sync::Mutex;
 
 use super::courier::{Couriers, QUEUE_MAX};
 use super::wire::{Answer, Request, Tagged, Version};
@@ -27,23 +28,46 @@ enum Failed {
     Unknown,
 }
 
+/// How many answers a step of an operation had.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    asked: usize,
+    needed: usize,
+    counted: usize,
+}
+
+/// How many answers the steps of the operation that is under way had.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Of those that are over, the one with the fewest answers; of two that had as many, the later.
+    fewest: Option<Count>,
+    /// The last one that was given up.
+    given_up: Option<Count>,
+}
+
 /// A client of all replicas.
 pub(super) struct Client {
     couriers: Couriers,
+    counts: Mutex<Counts>,
 }
 
 impl Client {
     pub(super) fn new(replicas: Vec<SocketAddr>) -> Self {
-        Self { couriers: Couriers::to(replicas) }
+        Self { couriers: Couriers::to(replicas), counts: Mutex::default() }
     }
 
     /// Reads a register, and tells of it.
     pub(super) async fn read(&self, key: &str) {
         event!("history.invoke", {}, { op: "read", key: key });
-        match timeout(GIVES_UP, self.try_read(key)).await {
-            Ok(Some(value)) => event!("history.ok", {}, { value: value }),
-            Ok(None) => event!("history.ok"),
-            Err(_) => event!("history.fail"), // it changes nothing
+        let read = timeout(GIVES_UP, self.try_read(key)).await;
+        let Count { asked, needed, counted } = self.take_count(read.is_ok());
+        match read {
+            Ok(Some(value)) => {
+                event!("history.ok", {}, { value: value, asked: asked, needed: needed, counted: counted });
+            }
+            Ok(None) => event!("history.ok", {}, { asked: asked, needed: needed, counted: counted }),
+            // It changes nothing.
+            Err(_) => event!("history.fail", {}, { asked: asked, needed: needed, counted: counted }),
         }
     }
 
@@ -51,20 +75,28 @@ impl Client {
     pub(super) async fn write(&self, key: &str, op: u64) {
         event!("history.invoke", {}, { op: "write", key: key, value: op });
         event!("effect.begun", {}, { key: op });
-        match self.try_write(key, op).await {
+        let written = self.try_write(key, op).await;
+        let Count { asked, needed, counted } = self.take_count(written.is_ok());
+        match written {
             Ok(()) => {
                 event!("effect.ok", {}, { key: op });
-                event!("history.ok", {});
+                event!("history.ok", {}, { asked: asked, needed: needed, counted: counted });
             }
             Err(Failed::Unknown) if !planted!("register.late-is-failed") => {
                 event!("effect.unknown", {}, { key: op });
-                event!("history.info", {});
+                event!("history.info", {}, { asked: asked, needed: needed, counted: counted });
             }
             Err(_) => {
                 event!("effect.fail", {}, { key: op });
-                event!("history.fail", {});
+                event!("history.fail", {}, { asked: asked, needed: needed, counted: counted });
             }
         }
+    }
+
+    /// Of the operation that has just ended.
+    fn take_count(&self, is_done: bool) -> Count {
+        let Counts { fewest, given_up } = std::mem::take(&mut *self.counts.lock());
+        if is_done { fewest } else { given_up.or(fewest) }.unwrap_or_default()
     }
 
     async fn try_read(&self, key: &str) -> Option<u64> {
@@ -125,7 +157,15 @@ impl Client {
         let mut round = self.couriers.ask(request);
         event!("bound.level", {}, { what: "questions wait for a replica", len: self.couriers.waiting(), max: QUEUE_MAX });
         let mut heard = Vec::new();
-        while heard.len() < enough.min(self.majority()) {
+        let count = Count { asked: self.couriers.len(), ..Count::default() };
+        let mut step = Step { counts: &self.counts, count, is_over: false };
+        loop {
+            step.count.needed = enough.min(self.majority());
+            step.count.counted = heard.len();
+            if heard.len() >= step.count.needed {
+                step.is_over = true;
+                return heard;
+            }
             if let Ok(Some((_, answer))) = timeout(50.millis(), round.answers.recv()).await {
                 heard.push(answer);
                 if heard.len() == 1 && matches!(request, Request::Put(..)) {
@@ -139,6 +179,23 @@ impl Client {
                 }
             }
         }
-        heard
+    }
+}
+
+/// A step of an operation: when it is over, or given up, it is known how many answers it had.
+struct Step<'a> {
+    counts: &'a Mutex<Counts>,
+    count: Count,
+    is_over: bool,
+}
+
+impl Drop for Step<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock();
+        if !self.is_over {
+            counts.given_up = Some(self.count);
+        } else if counts.fewest.is_none_or(|fewest| self.count.counted <= fewest.counted) {
+            counts.fewest = Some(self.count);
+        }
     }
 }

@@ -148,6 +148,22 @@ impl Core {
         self.trace.add(Record { at: self.now, node, task, kind, a, b }, words);
     }
 
+    /// Adds an event of a node in which another node has a part, whose name `words` gets.
+    pub(crate) fn record_with(
+        &mut self,
+        node: u32,
+        kind: Kind,
+        (a, b): (u64, u64),
+        other: u32,
+        words: impl FnOnce(&str) -> String,
+    ) {
+        if self.closed {
+            return;
+        }
+        let name = self.nodes[other as usize].rt.name();
+        self.trace.add(Record { at: self.now, node, task: 0, kind, a, b }, || words(name));
+    }
+
     /// Adds an event of the task that is running, or of the world if none is.
     #[inline]
     pub(crate) fn record_here(&mut self, kind: Kind, a: u64, b: u64, words: impl FnOnce() -> String) {

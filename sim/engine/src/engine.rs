@@ -265,9 +265,12 @@ impl Engine {
                 task.aborted = true;
                 return None;
             }
-            core.record(node, number, Kind::Abort, 0, 0, String::new);
+            let task = core.tasks.remove(slot);
+            core.record(node, number, Kind::Abort, 0, 0, || {
+                format!("the task {} was dropped before it was done", task.header().label())
+            });
             core.waits.forget((node, number));
-            Some(core.tasks.remove(slot))
+            Some(task)
         });
         if let Some(task) = removed {
             self.drop_task(slot, task);
@@ -351,7 +354,7 @@ impl Engine {
         let (preempted, poll) = polled.unwrap_or((false, Poll::Ready(())));
         if preempted {
             core.effects.add(Effect::Preempt);
-            core.record(node, number, Kind::Preempt, 0, 0, String::new);
+            core.record(node, number, Kind::Preempt, 0, 0, || "an await that was ready ended the poll".into());
             // It goes on at once, if the strategy says so; tokio's own wake for it comes later.
             core.make_ready(entry.slot, entry.generation);
         }
@@ -368,7 +371,10 @@ impl Engine {
             None => Some(None),
             Some(task) if poll.is_ready() || task.aborted => {
                 let task = core.tasks.remove(entry.slot);
-                core.record(node, number, Kind::Exit, 0, 0, String::new);
+                core.record(node, number, Kind::Exit, 0, 0, || {
+                    let why = if task.aborted { "was dropped before it was done" } else { "is done" };
+                    format!("the task {} {why}", task.header().label())
+                });
                 core.waits.forget((node, number));
                 Some(Some(task))
             }

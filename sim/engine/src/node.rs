@@ -77,6 +77,18 @@ pub enum Exit {
     Killed,
 }
 
+/// The end of a process, for a person.
+fn how_in_words(how: &Exit, kill: Option<Kill>) -> String {
+    match (how, kill) {
+        (_, Some(Kill::Crash)) => "killed: the process crashed".into(),
+        (_, Some(Kill::Power)) => "killed: the machine lost its power".into(),
+        (_, Some(Kill::Wipe)) => "killed: the machine is lost, with its disk".into(),
+        (Exit::Finished, None) => "the process ended by itself: its program returned".into(),
+        (Exit::Failed(why), None) => format!("the process ended by itself: its program failed: {why}"),
+        (Exit::Killed, None) => "killed".into(),
+    }
+}
+
 /// How often a signal came, and who waits for it.
 #[derive(Default)]
 pub(crate) struct SignalState {
@@ -215,11 +227,7 @@ impl Core {
         self.wakes.extend(watchers);
         let kind = if kill.is_some() { Kind::Kill } else { Kind::Exit };
         self.record(node, 0, kind, tasks.len() as u64, kill.map_or(0, |kill| kill as u64), || {
-            format!(
-                "{how:?}{} with {} tasks",
-                kill.map(|kill| format!(" by {kill:?}")).unwrap_or_default(),
-                tasks.len()
-            )
+            format!("{}, with {} tasks", how_in_words(how, kill), tasks.len())
         });
         tasks
     }
@@ -241,7 +249,8 @@ impl Core {
         self.effects.add_many(Effect::Undone, lost.entries);
         if lost.sectors + lost.entries > 0 {
             self.record(node, 0, Kind::Fault, lost.sectors, lost.entries, || {
-                format!("{} sectors and {} entries that were not synced are lost", lost.sectors, lost.entries)
+                let (one, other) = (lost.sectors, lost.entries);
+                format!("lost, as they were not synced: sectors of files {one}, changes of directories {other}")
             });
         }
     }
@@ -266,7 +275,7 @@ impl Core {
                 self.make_ready(slot, generation);
             }
         }
-        self.record(node, 0, Kind::Resume, 0, 0, String::new);
+        self.record(node, 0, Kind::Resume, 0, 0, || "the process goes on".into());
     }
 
     /// Delivers a signal to a node's process.

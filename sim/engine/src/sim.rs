@@ -395,8 +395,8 @@ fn cut(from: u32, to: u32, effect: Effect, closed: bool) {
             core.cuts.mend(from, to, effect);
         }
         let words = if closed { "cut" } else { "open again" };
-        core.record(from, 0, Kind::Fault, u64::from(to), u64::from(closed), || {
-            format!("the way to node {to} is {words}")
+        core.record_with(from, Kind::Fault, (u64::from(to), u64::from(closed)), to, |to| {
+            format!("the way to {to} is {words}")
         });
     });
 }
@@ -544,7 +544,9 @@ impl Node {
             let start = state.start.clone();
             let node = Arc::clone(&state.rt);
             let incarnation = node.incarnation();
-            core.record(self.index, 0, Kind::Start, u64::from(incarnation), 0, || format!("incarnation {incarnation}"));
+            core.record(self.index, 0, Kind::Start, u64::from(incarnation), 0, || {
+                format!("the process starts, the node's number {}", incarnation + 1)
+            });
             start.map(|start| (start, node))
         });
         if let Some((start, node)) = made {

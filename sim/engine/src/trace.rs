@@ -97,6 +97,8 @@ pub struct Message {
     pub arrived: Moment,
     /// The number of the event of its arrival.
     pub event: u64,
+    /// The connection: equal for all messages of one.
+    pub connection: u64,
     /// Its length in bytes.
     pub len: usize,
     /// Its first bytes, as text where they are.
@@ -182,7 +184,13 @@ impl Trace {
     }
 
     /// Keeps a message whose arrival was the last event.
-    pub(crate) fn message(&mut self, from: u32, to: u32, sent: u64, arrived: u64, bytes: &[u8]) {
+    pub(crate) fn message(
+        &mut self,
+        (from, to): (u32, u32),
+        connection: u64,
+        (sent, arrived): (u64, u64),
+        bytes: &[u8],
+    ) {
         const BEGINS: usize = 48;
         if self.messages.len() == self.keep {
             self.messages.pop_front();
@@ -194,6 +202,7 @@ impl Trace {
             sent: Moment(sent),
             arrived: Moment(arrived),
             event: self.events,
+            connection,
             len: bytes.len(),
             begins,
         });

@@ -141,7 +141,7 @@ impl sim::World for ThisWorld {
     fn ready(&self) {
         with_core(|core| {
             let (node, _) = current();
-            core.record_here(Kind::Ready, 0, 0, String::new);
+            core.record_here(Kind::Ready, 0, 0, || "says that it is ready".into());
             core.nodes[node as usize].ready = true;
             let watchers = std::mem::take(&mut core.nodes[node as usize].watchers);
             core.wakes.extend(watchers);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use simurgh_runtime::{self as runtime, sync::Mutex};
-use simurgh_sim::{Effect, Effects, Node};
+use simurgh_sim::Node;
 
 use crate::fault::{FaultKind, Strike, Takes};
 use crate::plan::{FaultPlan, Plan, Target, Trigger};
-use crate::record::Recorder;
+use crate::record::{Measuring, Recorder};
 use crate::registry::Registry;
 use crate::report::FaultReport;
 use crate::select::{self, Selecting, quorum};
@@ -59,8 +59,6 @@ struct Open {
     both: bool,
     /// When it would have been over, in virtual time.
     until: Duration,
-    before: Effects,
-    counted: Arc<Mutex<BTreeMap<&'static str, u64>>>,
 }
 
 impl Chaos {
@@ -174,9 +172,13 @@ impl Chaos {
             ways: ways.clone(),
             both: fault.direction == "both",
             until: self.world.sim.elapsed() + fault.hold,
+        };
+        let measuring = Measuring {
+            measures: kind.measures.clone(),
             before: self.world.sim.effects(),
             counted: Arc::clone(&counted),
         };
+        self.recorder.lock().measuring.insert(index, measuring);
         state.open.insert(index, open);
         let strike = Strike {
             world: self.world.clone(),
@@ -206,20 +208,12 @@ impl Chaos {
             }
         }
         let after = self.world.sim.effects();
-        let counted = open.counted.lock().clone();
-        let delta = |effects: &[Effect]| effects.iter().map(|effect| after.of(*effect) - open.before.of(*effect)).sum();
-        let measured = open.kind.measures.iter().map(|(name, effects)| {
-            let count: u64 = if effects.is_empty() { counted.get(name).copied().unwrap_or(0) } else { delta(effects) };
-            ((*name).to_owned(), count)
-        });
-        let effects: BTreeMap<String, u64> = measured.collect();
         let mut recorder = self.recorder.lock();
+        let measuring = recorder.measuring.remove(&index);
         let report = &mut recorder.faults[index];
-        if report.outcome.is_empty() {
-            let had_effect = effects.values().any(|count| *count > 0);
-            report.outcome = if had_effect { "effective" } else { "without-effect" }.into();
+        if let Some(measuring) = measuring {
+            measuring.write(&after, report);
         }
-        report.effects = effects;
         report.until_ns = Some(self.world.sim.elapsed().as_nanos() as u64);
     }
 

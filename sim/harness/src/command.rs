@@ -159,7 +159,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         "replay" => Some(replay(registry, &words)),
         "sweep" => Some(sweep(registry, &words)),
         "shrink" => Some(crate::shrink::command(registry, &words)),
-        "report" => Some(report(&words)),
+        "report" => Some(report(registry, &words)),
         _ if words.name.as_deref().is_some_and(is_file) => Some(run(registry, &words)),
         _ if words.name.is_some() && registry.simulations.iter().next().is_none() => {
             Some(Err(format!("{} is no scenario file, whose name ends with .toml; sim list names them", rest[0])))
@@ -531,7 +531,7 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     Ok(ExitCode::from(report.exit_code))
 }
 
-fn report(words: &Words) -> Result<ExitCode, String> {
+fn report(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let path = words.file()?;
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let show = |text: &dyn Fn() -> String, html: &dyn Fn() -> String| match words.values.get("html") {
@@ -548,7 +548,12 @@ fn report(words: &Words) -> Result<ExitCode, String> {
     }
     let report = one_report(&text)?;
     let file = words.values.get("scenario").unwrap_or(&report.file);
+    let (standing, kept) = Bank::of_here(registry).known(&report.verdict.fingerprint, &report.scenario);
+    let size = crate::shrink::about_of(&report.plan);
     let about = crate::About {
+        standing: if report.passed() { crate::Standing::New } else { standing },
+        // What is small already has no smaller one.
+        shrunk: kept.filter(|_| size.is_none()).map_or_else(String::new, |(path, seed)| replay_command(&path, seed)),
         replay: replay_command(file, report.seed),
         step: format!(
             "{} replay {file} --seed {} --until {} --log",
@@ -556,8 +561,8 @@ fn report(words: &Words) -> Result<ExitCode, String> {
             report.seed,
             report.verdict.event
         ),
-        size: crate::shrink::about_of(&report.plan),
-        ..crate::About::default()
+        size,
+        origin: crate::shrink::origin_of(&report.plan),
     };
     show(&|| report.to_text(&about), &|| report.to_html(&about))
 }

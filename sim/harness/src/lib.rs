@@ -42,7 +42,7 @@ pub use registry::{Params, Registry};
 pub use render::{About, Size, Standing};
 pub use report::{
     Differs, Evidence, FaultReport, InvariantReport, Judgement, Life, LogLine, Message, NodeReport, Phase, ProbeReport,
-    Report,
+    Report, RoleReport,
 };
 pub use select::Selecting;
 pub use set::SetReport;

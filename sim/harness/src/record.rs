@@ -1,9 +1,10 @@
 //! What a run tells while it runs, besides its trace.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use simurgh_runtime::sync::Mutex;
-use simurgh_sim::{Invariant, Seen};
+use simurgh_sim::{Effect, Effects, Exit, Invariant, Node, Seen};
 
 use crate::plan::InvariantPlan;
 use crate::reach::Way;
@@ -22,10 +23,41 @@ pub(crate) struct Recorder {
     pub(crate) class: Option<&'static str>,
     /// The property that the body found broken.
     pub(crate) law: &'static str,
+    /// The machines, to ask how their processes ended.
+    pub(crate) machines: Vec<Node>,
+    /// What is counted of faults that are not over, by their places in `faults`.
+    pub(crate) measuring: BTreeMap<usize, Measuring>,
     /// Events that were no heartbeats.
     pub(crate) lively: u64,
     /// What happened last, and the spot that is looked for.
     pub(crate) way: Way,
+}
+
+/// What a fault is seen to do, from its beginning on.
+#[derive(Clone)]
+pub(crate) struct Measuring {
+    pub(crate) measures: Vec<(&'static str, &'static [Effect])>,
+    /// The effects of all faults when it began.
+    pub(crate) before: Effects,
+    /// What it counts itself.
+    pub(crate) counted: Arc<Mutex<BTreeMap<&'static str, u64>>>,
+}
+
+impl Measuring {
+    /// What it has done, and what is so its outcome.
+    pub(crate) fn write(&self, after: &Effects, report: &mut FaultReport) {
+        let counted = self.counted.lock();
+        let delta = |effects: &[Effect]| effects.iter().map(|effect| after.of(*effect) - self.before.of(*effect)).sum();
+        let count = |(name, effects): &(&'static str, &'static [Effect])| {
+            let count: u64 = if effects.is_empty() { counted.get(name).copied().unwrap_or(0) } else { delta(effects) };
+            ((*name).to_owned(), count)
+        };
+        report.effects = self.measures.iter().map(count).collect();
+        if report.outcome.is_empty() {
+            let had_effect = report.effects.values().any(|count| *count > 0);
+            report.outcome = if had_effect { "effective" } else { "without-effect" }.into();
+        }
+    }
 }
 
 /// An invariant, asked when its scenario says, and counted.
@@ -159,16 +191,23 @@ impl Invariant for Lives {
         let from_ns = simurgh_sim::elapsed().as_nanos() as u64;
         let mut recorder = self.recorder.lock();
         if let Some(node) = recorder.nodes.iter_mut().find(|known| known.name == node) {
-            node.lives.push(crate::report::Life { from_ns, until_ns: None });
+            node.lives.push(crate::report::Life { from_ns, ..crate::report::Life::default() });
         }
     }
 
     fn node_ended(&mut self, node: &str) {
         let until_ns = simurgh_sim::elapsed().as_nanos() as u64;
         let mut recorder = self.recorder.lock();
+        let exit = recorder.machines.iter().find(|machine| machine.name() == node).and_then(Node::exit);
+        let (how, why) = match exit {
+            Some(Exit::Finished) => ("finished", String::new()),
+            Some(Exit::Failed(why)) => ("failed", why),
+            Some(Exit::Killed) => ("killed", String::new()),
+            None => ("", String::new()),
+        };
         let node = recorder.nodes.iter_mut().find(|known| known.name == node);
         if let Some(life) = node.and_then(|node| node.lives.last_mut()) {
-            life.until_ns = Some(until_ns);
+            (life.until_ns, life.how, life.why) = (Some(until_ns), how.into(), why);
         }
     }
 }

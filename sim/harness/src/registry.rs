@@ -32,6 +32,7 @@ type Select = Arc<dyn Fn(&Selecting<'_>) -> Vec<Node> + Send + Sync>;
 /// let registry = Registry::new()
 ///     .invariant("lease.one_owner", "a lease has one owner at a time", |_params| OneOwner)
 ///     .probe("lease.renewed", "a lease was renewed before it ran out")
+///     .word("lease.taken until", "when the lease ends, by its owner's clock")
 ///     .selector("owner", "the node that has the lease", |nodes| nodes.first_that(|node| node.name() == "node1"))
 ///     .planted("lease.never-ends", "the owner does not look at the clock");
 /// # let _ = registry;
@@ -45,6 +46,7 @@ pub struct Registry {
     pub(crate) invariants: BTreeMap<&'static str, InvariantKind>,
     pub(crate) faults: BTreeMap<&'static str, FaultKind>,
     pub(crate) probes: BTreeMap<&'static str, &'static str>,
+    pub(crate) words: BTreeMap<&'static str, &'static str>,
     pub(crate) selectors: BTreeMap<&'static str, Selector>,
     pub(crate) planted: BTreeMap<&'static str, &'static str>,
     pub(crate) files: Option<&'static str>,
@@ -108,11 +110,13 @@ impl Registry {
             invariants: BTreeMap::new(),
             faults: BTreeMap::new(),
             probes: BTreeMap::new(),
+            words: BTreeMap::new(),
             selectors: BTreeMap::new(),
             planted: BTreeMap::new(),
             files: None,
         };
         let registry = crate::fault::built_in().fold(registry, Registry::fault);
+        let registry = COUNTS.into_iter().fold(registry, |registry, (name, about)| registry.word(name, about));
         select::built_in(registry)
     }
 
@@ -180,6 +184,14 @@ impl Registry {
         self
     }
 
+    /// Says what a telemetry event, or a field of it, means, for who reads a report and knows neither: an event's name
+    /// (`lease.taken`), a field of one event (`lease.taken until`), or a field of whatever event (`owner`). Reports show
+    /// those that appear in them.
+    pub fn word(mut self, name: &'static str, about: &'static str) -> Self {
+        add(&mut self.words, "word", name, about);
+        self
+    }
+
     /// Adds a selector: whom a fault strikes, as the world is when it does. None, and the fault is refused.
     pub fn selector(
         mut self,
@@ -197,6 +209,13 @@ impl Registry {
         self
     }
 }
+
+/// Fields by which any event of an operation says how many answers it had: reports look for them.
+const COUNTS: [(&str, &str); 3] = [
+    ("asked", "how many were asked, in the step of the operation that had the fewest answers"),
+    ("needed", "how many answers the operation waited for"),
+    ("counted", "how many answers it had when it went on, or gave up"),
+];
 
 fn add<T>(map: &mut BTreeMap<&'static str, T>, what: &str, name: &'static str, item: T) {
     assert!(map.insert(name, item).is_none(), "two of one name: {what} {name}");

@@ -47,6 +47,8 @@ pub struct Report {
     pub differs: Vec<Differs>,
     /// Warm-up, chaos, calm.
     pub phases: Vec<Phase>,
+    /// The roles, servers first.
+    pub roles: Vec<RoleReport>,
     /// All nodes in the order of their addresses, clients too.
     pub nodes: Vec<NodeReport>,
     /// All faults in the order in which they struck, or were refused.
@@ -71,6 +73,9 @@ pub struct Report {
     pub trail: Trail,
     /// Whether the run came to the spot that was looked for, if one was.
     pub reached: Option<Reached>,
+    /// What names in this report mean: events (`effect.applied`), fields of one event (`effect.applied as`) or of all
+    /// (`key`), and what faults count (`count unsynced_lost`).
+    pub words: BTreeMap<String, String>,
 }
 
 /// How a run ended.
@@ -134,11 +139,28 @@ pub struct Phase {
     pub until_ns: u64,
 }
 
+/// A role, and how many of its nodes are in the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RoleReport {
+    /// Its name.
+    pub name: String,
+    /// How many the file has of it, as the seed draws it.
+    pub count: u32,
+    /// How many of those run: a file that was made small leaves some out. Programs know of no others.
+    pub runs: u32,
+    /// Whether clients are of it.
+    pub is_client: bool,
+}
+
 /// A node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NodeReport {
     /// Its name.
     pub name: String,
+    /// Its address.
+    pub ip: String,
     /// Its role.
     pub role: String,
     /// Its failure domain.
@@ -149,11 +171,16 @@ pub struct NodeReport {
 
 /// A process of a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Life {
     /// When it started.
     pub from_ns: u64,
     /// When it ended, if it did.
     pub until_ns: Option<u64>,
+    /// How: `finished`, `failed` or `killed`.
+    pub how: String,
+    /// Why, if it failed.
+    pub why: String,
 }
 
 /// A fault of the plan, and what became of it.
@@ -200,6 +227,7 @@ pub struct InvariantReport {
 
 /// A probe.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProbeReport {
     /// Its name.
     pub name: String,
@@ -207,10 +235,13 @@ pub struct ProbeReport {
     pub count: u64,
     /// `reach` and `never`, as the scenario expects it, or nothing.
     pub expected: String,
+    /// What it means that it is passed.
+    pub about: String,
 }
 
 /// A message that arrived.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Message {
     /// The sender.
     pub from: String,
@@ -222,6 +253,8 @@ pub struct Message {
     pub arrived_ns: u64,
     /// The number of the event of its arrival.
     pub event: u64,
+    /// The connection: equal for all messages of one.
+    pub connection: u64,
     /// Its length in bytes.
     pub len: usize,
     /// Its first bytes, escaped.

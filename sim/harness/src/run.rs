@@ -22,7 +22,9 @@ use crate::plan::Plan;
 use crate::reach::{Follower, Spot, Way};
 use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
-use crate::report::{self, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report};
+use crate::report::{
+    self, FaultReport, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport,
+};
 use crate::subject::{Client, Place, Seat, World};
 use crate::value::Value;
 
@@ -112,6 +114,7 @@ impl Stage {
                     version: 1 + (number - 1) % role.versions,
                     ip: node.ip(),
                 });
+                recorder.lock().machines.push(node.clone());
                 of_role.push(node);
             }
         }
@@ -119,6 +122,7 @@ impl Stage {
             .iter()
             .map(|place| NodeReport {
                 name: place.name.clone(),
+                ip: place.ip.to_string(),
                 role: place.role.clone(),
                 zone: place.zone,
                 lives: Vec::new(),
@@ -256,6 +260,10 @@ fn install(sim: Sim, node: &Node, place: &Place, all: &Arc<Vec<Place>>, plan: &A
 }
 
 fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, recorder: &mut Recorder) -> Report {
+    // Those that the end of the run has cut short.
+    for (index, measuring) in std::mem::take(&mut recorder.measuring) {
+        measuring.write(&ran.effects, &mut recorder.faults[index]);
+    }
     let roles = plan.role_names();
     let unmet: Vec<String> = plan
         .never
@@ -285,16 +293,23 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     let mut probes: Vec<ProbeReport> = registry
         .probes
         .keys()
-        .map(|name| ProbeReport { name: (*name).to_owned(), count: count(name), expected: expected(name).into() })
+        .map(|name| ProbeReport {
+            name: (*name).to_owned(),
+            count: count(name),
+            expected: expected(name).into(),
+            about: registry.probes[name].to_owned(),
+        })
         .collect();
     let undeclared = ran.probes.iter().filter(|(name, _)| !registry.probes.contains_key(name.as_str()));
     probes.extend(undeclared.map(|(name, count)| ProbeReport {
         name: name.clone(),
         count: *count,
-        expected: String::new(),
+        ..ProbeReport::default()
     }));
     let elapsed_ns = ran.elapsed.as_nanos() as u64;
     let (trail, reached) = (recorder.way.trail(elapsed_ns), recorder.way.reached(recorder, &probes, elapsed_ns));
+    let log: Vec<LogLine> = ran.kept.iter().map(LogLine::from).collect();
+    let words = words_of(registry, &log, &recorder.faults);
     Report {
         magic: report::MAGIC.into(),
         schema: report::SCHEMA,
@@ -312,6 +327,7 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         plan: plan.file.print(),
         differs: crate::file::differs(&plan.file),
         phases: std::mem::take(&mut recorder.phases),
+        roles: plan.roles.iter().map(|role| role_of(plan, role)).collect(),
         nodes: std::mem::take(&mut recorder.nodes),
         faults: std::mem::take(&mut recorder.faults),
         effects: Effect::ALL
@@ -324,11 +340,50 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         tally: ran.tally.counts(),
         unmet,
         messages: ran.messages.iter().map(Message::from).collect(),
-        log: ran.kept.iter().map(LogLine::from).collect(),
+        log,
+        words,
         decisions: ran.decisions.iter().map(|Decision { poll, place, budget }| (*poll, *place, *budget)).collect(),
         trail,
         reached,
     }
+}
+
+fn role_of(plan: &Plan, role: &crate::plan::RolePlan) -> RoleReport {
+    RoleReport {
+        name: role.name.clone(),
+        count: role.count,
+        runs: role.numbers().count() as u32,
+        is_client: plan.is_client(&role.name),
+    }
+}
+
+/// What the names mean that appear in a log and in what faults count.
+fn words_of(registry: &Registry, log: &[LogLine], faults: &[FaultReport]) -> BTreeMap<String, String> {
+    let mut words = BTreeMap::new();
+    let mut mean = |name: &str| {
+        if let Some(about) = registry.words.get(name) {
+            words.insert(name.to_owned(), (*about).to_owned());
+        }
+    };
+    for line in log.iter().filter(|line| line.kind == "event") {
+        let (event, fields) = crate::render::fields_of(&line.text);
+        mean(event);
+        for (field, _) in fields {
+            let own = format!("{event} {field}");
+            mean(if registry.words.contains_key(own.as_str()) { &own } else { field });
+        }
+    }
+    for fault in faults {
+        let measures =
+            registry.faults.get(fault.kind.as_str()).map(|kind| kind.measures.as_slice()).unwrap_or_default();
+        for (measure, effects) in measures {
+            let about = effects.first().and_then(|effect| Effect::ALL.iter().find(|(known, ..)| known == effect));
+            if let Some((.., about)) = about {
+                words.insert(format!("count {measure}"), (*about).to_owned());
+            }
+        }
+    }
+    words
 }
 
 impl From<&simurgh_sim::Message> for Message {
@@ -339,6 +394,7 @@ impl From<&simurgh_sim::Message> for Message {
             sent_ns: message.sent.0,
             arrived_ns: message.arrived.0,
             event: message.event,
+            connection: message.connection,
             len: message.len,
             begins: message.begins.clone(),
         }

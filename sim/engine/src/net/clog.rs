@@ -33,7 +33,7 @@ impl Core {
     pub(crate) fn clog(&mut self, from: u32, to: u32, by: Effect) {
         if from != to {
             self.clogs.ways.entry((from, to)).or_default().by.push(by);
-            self.record(from, 0, Kind::Fault, u64::from(to), 2, || format!("the way to node {to} is clogged"));
+            self.record_with(from, Kind::Fault, (u64::from(to), 2), to, |to| format!("the way to {to} is clogged"));
         }
     }
 
@@ -62,8 +62,8 @@ impl Core {
         for due in clog.held {
             self.heap.push(self.now, due);
         }
-        self.record(from, 0, Kind::Fault, u64::from(to), 3, || {
-            format!("the way to node {to} is released, with {count} that it held")
+        self.record_with(from, Kind::Fault, (u64::from(to), 3), to, |to| {
+            format!("the way to {to} is released, with {count} that it held")
         });
     }
 
@@ -86,7 +86,7 @@ impl Core {
         }
         clog.held.push(due);
         self.effects.add(effect);
-        self.record(to, 0, Kind::Held, u64::from(from), 0, || format!("from node {from}: the way is clogged"));
+        self.record_with(to, Kind::Held, (u64::from(from), 0), from, |from| format!("from {from}: the way is clogged"));
         true
     }
 }

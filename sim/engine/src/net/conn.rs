@@ -538,7 +538,8 @@ impl Core {
         let (from, flow) = (conn.ends[id.from as usize].node, &conn.flows[id.from as usize]);
         let bytes: Vec<u8> =
             flow.bytes.iter().take(flow.arrived).skip(flow.arrived.saturating_sub(len)).copied().collect();
-        self.trace.message(from, to, sent, self.now, &bytes);
+        let connection = u64::from(id.conn.index) << 32 | u64::from(id.conn.generation);
+        self.trace.message((from, to), connection, (sent, self.now), &bytes);
     }
 
     /// Makes the sender learn, one latency from now, what the reader has read.

@@ -130,7 +130,7 @@ impl Core {
         }
         let Some(effect) = self.cuts.of(from, to) else { return true };
         self.effects.add(effect);
-        self.record(to, 0, Kind::Blocked, u64::from(from), 0, || format!("from node {from}: the way is cut"));
+        self.record_with(to, Kind::Blocked, (u64::from(from), 0), from, |from| format!("from {from}: the way is cut"));
         false
     }
 
@@ -181,8 +181,8 @@ impl Core {
             let pair = self.pair(one, other);
             self.links.pairs.insert(pair_of(one, other), Pair { rate, ..pair });
             self.links.narrow |= rate > 0;
-            self.record(one, 0, Kind::Fault, u64::from(other), rate, || {
-                format!("the way to node {other} is {rate} bytes per second wide")
+            self.record_with(one, Kind::Fault, (u64::from(other), rate), other, |other| {
+                format!("the way to {other} is {rate} bytes per second wide")
             });
         }
     }

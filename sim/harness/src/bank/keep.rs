@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::file::{Node, Problems, Scenario, What};
 use crate::registry::Registry;
+use crate::render::Standing;
 use crate::report::Report;
 use crate::run::Look;
 use crate::set::KEEP;
@@ -65,6 +66,19 @@ impl Bank {
                     Some(by) => format!("NEW {fingerprint}: mended by {by}, and back: {}", path.display()),
                     None => format!("KNOWN {fingerprint}: {} in the bank, {}", entry.state().word(), path.display()),
                 }
+            }
+        }
+    }
+
+    /// Whether a failure of a scenario is known, and if so, the file and the seed of the plan that is kept of it.
+    pub(crate) fn known(&self, fingerprint: &str, scenario: &str) -> (Standing, Option<(String, u64)>) {
+        let of_defect = || self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
+        let is_known = |entry: &&Entry| entry.state() != State::Planted || entry.name() == scenario;
+        match of_defect().find(is_known) {
+            None => (Standing::New, None),
+            Some(entry) => {
+                let standing = if entry.facts.fixed_by.is_some() { Standing::New } else { Standing::Known };
+                (standing, Some((from_root(&entry.path).display().to_string(), entry.seed())))
             }
         }
     }

@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use crate::report::{FaultReport, LogLine, Report};
 
-use super::slice::{Item, backwards, is_telling};
-use super::{About, diagram, escape, headline, mentions, overview, span, time, topics};
+use super::operations::{Operation, in_question};
+use super::slice::{Item, faults_before, is_telling, with_faults};
+use super::words::{legend, meaning, say, with_names};
+use super::{About, diagram, escape, headline, marks, mentions, overview, short, span, story, time, topics};
 
 pub(super) const STYLE: &str = include_str!("style.css");
 /// Lines of the log that a page shows.
 const LOG_MAX: usize = 600;
+/// Letters of a line of it; the JSON has all.
+const LINE_MAX: usize = 400;
 
 pub(super) fn page(report: &Report, about: &About) -> String {
     let mut body = String::new();
@@ -17,6 +21,7 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     commands(about, &mut body);
     section(&mut body, "What happened", &format!("<p class=\"story\">{}</p>", escape(&report.story())));
     evidence(report, &mut body);
+    operations(report, &mut body);
     pictures(report, &mut body);
     causes(report, &mut body);
     faults(report, &mut body);
@@ -49,10 +54,12 @@ pub(super) fn folded(body: &mut String, title: &str, note: &str, content: &str) 
 
 /// A table; cells are HTML.
 pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: String = head.iter().map(|name| format!("<th>{name}</th>")).collect::<Vec<_>>().concat();
+    let names: String = head.iter().map(|name| format!("<th>{name}</th>")).collect::<Vec<_>>().concat();
+    let is_headless = head.iter().all(|name| name.is_empty());
+    let head = if is_headless { String::new() } else { format!("<thead><tr>{names}</tr></thead>") };
     let cells = |row: &Vec<String>| row.iter().map(|cell| format!("<td>{cell}</td>")).collect::<Vec<_>>().concat();
     let rows: String = rows.iter().map(|row| format!("<tr>{}</tr>", cells(row))).collect::<Vec<_>>().concat();
-    format!("<div class=\"wide\"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+    format!("<div class=\"wide\"><table>{head}<tbody>{rows}</tbody></table></div>")
 }
 
 fn verdict(report: &Report, about: &About, body: &mut String) {
@@ -82,8 +89,11 @@ fn commands(about: &About, body: &mut String) {
         .map(|(what, command)| format!("<dt>{what}</dt><dd><code>{}</code></dd>", escape(command)))
         .collect::<Vec<_>>()
         .concat();
-    if !rows.is_empty() {
-        let _ = writeln!(body, "<section><dl class=\"commands\">{rows}</dl></section>");
+    let small = about
+        .made_small()
+        .map_or_else(String::new, |small| format!("<p class=\"small\">This run was {}.</p>", escape(&small)));
+    if !rows.is_empty() || !small.is_empty() {
+        let _ = writeln!(body, "<section>{small}<dl class=\"commands\">{rows}</dl></section>");
     }
 }
 
@@ -111,26 +121,70 @@ fn evidence(report: &Report, body: &mut String) {
     section(body, "Expected and seen", &content);
 }
 
-const LEGEND: &str = "<p class=\"legend\"><span class=\"key ways\"></span>ways cut or slow <span class=\"key kill\"></span>dead or dying \
-     <span class=\"key disk\"></span>disk <span class=\"key other\"></span>other faults <span class=\"key crossed\">✕</span>process ends \
-     <span class=\"key failing\"></span>the failure</p>";
+/// What clients asked of what the failure is about, and what they were told.
+fn operations(report: &Report, body: &mut String) {
+    let operations = in_question(report);
+    if operations.is_empty() || report.passed() {
+        return;
+    }
+    let has_counts = operations.iter().any(|operation| operation.counts.is_some());
+    let row = |operation: &Operation<'_>| {
+        let over = operation.ended.map_or_else(|| "<span class=\"note\">not over</span>".into(), |(at, _)| time(at));
+        let mut row = vec![
+            escape(&operation.client),
+            escape(&operation.what),
+            format!("<span class=\"how {}\">{}</span>", operation.how.class(), escape(&operation.outcome())),
+        ];
+        if has_counts {
+            row.push(match operation.counts {
+                Some(counts) if operation.is_short() => format!("<span class=\"got\">{counts}</span>"),
+                Some(counts) => counts.to_string(),
+                None => String::new(),
+            });
+        }
+        row.extend([time(operation.asked.0), over]);
+        row
+    };
+    let rows: Vec<Vec<String>> = operations.iter().map(row).collect();
+    let mut head = vec!["client", "asks", "is told"];
+    if has_counts {
+        head.push("with");
+    }
+    head.extend(["from", "until"]);
+    let short = operations.iter().any(Operation::is_short);
+    let note = match (has_counts, short) {
+        (true, true) => {
+            " Answers: of the step of the operation that had the fewest. Red: half of those asked or fewer, or fewer than it waited for."
+        }
+        (true, false) => " Answers: of the step of the operation that had the fewest.",
+        _ => "",
+    };
+    let which = match topics(report).as_slice() {
+        [] => "The last operations.".to_owned(),
+        topics => format!("The last operations that mention {}.", escape(&topics.join(", "))),
+    };
+    let table = table(&head, &rows);
+    let content = format!("<p class=\"note\">{which}{note}</p><div class=\"asked\">{table}</div>");
+    section(body, "What clients asked", &content);
+}
 
 fn pictures(report: &Report, body: &mut String) {
     if report.nodes.is_empty() {
         return;
     }
-    let content = format!("<div class=\"wide\">{}</div>{LEGEND}", overview::svg(report));
+    let legend = marks::legend(report);
+    let content = format!("<div class=\"wide\">{}</div>{legend}", overview::svg(report));
     section(body, "The whole run", &content);
     if let Some(svg) = diagram::svg(report) {
         let about = topics(report);
         let note = if about.is_empty() {
             "The last messages.".to_owned()
         } else {
-            format!("Messages that mention {}.", about.join(", "))
+            format!("Messages that mention {}, and what was answered to them (dashed).", about.join(", "))
         };
         let content = format!(
-            "<p class=\"note\">{} Time goes down, and is bent: its numbers stand at the left. Point at an arrow, a dot or a band, and it says what it is.</p>\
-             <div class=\"wide\">{svg}</div>",
+            "<p class=\"note\">{} Time goes down, and is bent: its numbers stand at the left. Bars on lanes are what clients asked, from \
+             question to answer; pale bands are faults. Point at anything, and it says what it is.</p><div class=\"wide\">{svg}</div>{legend}",
             escape(&note)
         );
         section(body, "Before the failure", &content);
@@ -138,33 +192,103 @@ fn pictures(report: &Report, body: &mut String) {
 }
 
 fn causes(report: &Report, body: &mut String) {
-    let items = backwards(report);
+    let items = with_faults(report);
     if items.is_empty() || report.passed() {
         return;
     }
-    let rows: Vec<Vec<String>> = items
-        .iter()
-        .map(|item| match item {
-            Item::Line(line) => {
-                vec![time(line.at_ns), format!("#{}", line.event), escape(&line.node), escape(&line.text)]
-            }
-            Item::Message(message) => vec![
-                time(message.arrived_ns),
-                format!("#{}", message.event),
-                format!("{} ← {}", escape(&message.to), escape(&message.from)),
-                format!(
-                    "<code>{}</code> <span class=\"note\">sent {} before</span>",
-                    escape(message.begins.trim_end_matches("\\n")),
-                    span(message.arrived_ns.saturating_sub(message.sent_ns))
-                ),
-            ],
-        })
-        .collect();
-    let content = format!(
-        "<p class=\"note\">Backwards from the failure over the messages that arrived; read it from the end. Lines of other nodes tell what did not come here.</p><div class=\"causes\">{}</div>",
-        table(&["time", "event", "where", "what"], &rows)
+    let mut content = faults_nearest(report);
+    let rows: String = items.iter().map(|item| cause(report, item)).collect();
+    let _ = write!(
+        content,
+        "<h3>Events and messages</h3><p class=\"note\">Backwards from the failure over the messages that arrived, in the order of time: \
+         the failure comes after the last line. Lines of other nodes tell what did not come here.</p><div class=\"wide causes\"><table>\
+         <thead><tr><th>time</th><th>event</th><th>where</th><th>what</th></tr></thead><tbody>{rows}</tbody></table></div>"
     );
+    let lines = items.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
+    content.push_str(&legend_of(&legend(report, lines)));
     section(body, "What can have caused it", &content);
+}
+
+fn cause(report: &Report, item: &Item<'_>) -> String {
+    let (class, cells) = match item {
+        Item::Line(line) => {
+            let title = meaning(report, line);
+            let title = if title.is_empty() { title } else { format!(" title=\"{}\"", escape(&title)) };
+            let words = format!("<span{title}>{}</span>", escape(&short(&say(report, line), LINE_MAX)));
+            ("", [time(line.at_ns), format!("#{}", line.event), escape(&line.node), words])
+        }
+        Item::Message(message) => {
+            let words = format!(
+                "<code>{}</code> <span class=\"note\">sent {} before</span>",
+                escape(message.begins.trim_end_matches("\\n")),
+                span(message.arrived_ns.saturating_sub(message.sent_ns))
+            );
+            let way = format!("{} ← {}", escape(&message.to), escape(&message.from));
+            ("", [time(message.arrived_ns), format!("#{}", message.event), way, words])
+        }
+        Item::Fault(fault) => {
+            let whom = escape(&fault.nodes.join(", "));
+            let words = format!("fault: {}", escape(&story::what(fault)));
+            (" class=\"struck\"", [time(fault.at_ns), String::new(), whom, words])
+        }
+    };
+    format!("<tr{class}>{}</tr>", cells.map(|cell| format!("<td>{cell}</td>")).concat())
+}
+
+/// The faults that took effect before the failure, the nearest first.
+fn faults_nearest(report: &Report) -> String {
+    let (faults, more) = faults_before(report);
+    if faults.is_empty() {
+        return "<p class=\"note\">No fault had taken effect before it.</p>".into();
+    }
+    let at = report.verdict.at_ns;
+    let row = |fault: &&FaultReport| {
+        let since = span(at.saturating_sub(fault.at_ns));
+        let over = match fault.until_ns.filter(|until| *until < at) {
+            Some(until) => format!("{} before", span(at - until)),
+            None => "<b>it still held</b>".into(),
+        };
+        vec![
+            format!("{since} before"),
+            over,
+            format!("<span class=\"key {}\"></span>{}", marks::class_of(&fault.kind), escape(&story::what(fault))),
+            effects(report, fault),
+        ]
+    };
+    let rows: Vec<Vec<String>> = faults.iter().map(row).collect();
+    let more = match more {
+        0 => String::new(),
+        more => {
+            format!("<p class=\"note\">{more} more had come and gone before; the section of faults has them all.</p>")
+        }
+    };
+    let table = table(&["it began", "it was over", "fault", "what it did"], &rows);
+    format!("<h3>Faults before it, the nearest first</h3><div class=\"nearest\">{table}</div>{more}")
+}
+
+/// What a fault did, each count with what it counts for who points at it.
+fn effects(report: &Report, fault: &FaultReport) -> String {
+    let one = |(name, count): (&String, &u64)| match report.words.get(&format!("count {name}")) {
+        Some(about) => format!("<span title=\"{}\">{count} {}</span>", escape(about), escape(&name.replace('_', " "))),
+        None => format!("{count} {}", escape(&name.replace('_', " "))),
+    };
+    fault.effects.iter().filter(|(_, count)| **count > 0).map(one).collect::<Vec<_>>().join(", ")
+}
+
+/// What names mean.
+fn legend_of(legend: &[(String, String)]) -> String {
+    if legend.is_empty() {
+        return String::new();
+    }
+    let row = |(name, about): &(String, String)| {
+        let name = match name.rsplit_once(' ') {
+            Some((event, field)) => format!("<code>{}</code> of {}", escape(field), escape(event)),
+            None => format!("<code>{}</code>", escape(name)),
+        };
+        format!("<dt>{name}</dt><dd>{}</dd>", escape(about))
+    };
+    let rows: String = legend.iter().map(row).collect();
+    format!("<details class=\"words\" open><summary>What these names mean</summary><dl>{rows}</dl></details>")
 }
 
 fn faults(report: &Report, body: &mut String) {
@@ -174,15 +298,17 @@ fn faults(report: &Report, body: &mut String) {
     let count = |outcome: &str| report.faults.iter().filter(|fault| fault.outcome == outcome).count();
     let row = |fault: &FaultReport| {
         let long = fault.until_ns.map_or_else(|| "to the end".into(), |until| span(until.saturating_sub(fault.at_ns)));
-        let effects: Vec<String> = fault.effects.iter().map(|(name, count)| format!("{count} {name}")).collect();
-        let why = if fault.why.is_empty() { effects.join(", ") } else { fault.why.clone() };
+        let did = effects(report, fault);
+        let why = if fault.why.is_empty() { did } else { format!("{}; {did}", escape(&fault.why)) };
+        let why = why.trim_end_matches("; ").to_owned();
+        let others = if fault.others.is_empty() { String::new() } else { format!(" | {}", fault.others.join(", ")) };
         vec![
             time(fault.at_ns),
             escape(&fault.id),
-            escape(&fault.nodes.join(", ")),
+            escape(&format!("{}{others}", fault.nodes.join(", "))),
             long,
             format!("<span class=\"{0}\">{0}</span>", escape(&fault.outcome)),
-            escape(&why),
+            why,
         ]
     };
     let rows: Vec<Vec<String>> = report.faults.iter().map(row).collect();
@@ -217,11 +343,11 @@ fn scoreboard(report: &Report, body: &mut String) {
         .map(|probe| {
             let hit =
                 if probe.count == 0 { "<span class=\"violated\">MISS</span>".into() } else { probe.count.to_string() };
-            vec![escape(&probe.name), hit, escape(&probe.expected)]
+            vec![escape(&probe.name), hit, escape(&probe.expected), escape(&probe.about)]
         })
         .collect();
     if !probes.is_empty() {
-        content.push_str(&table(&["probe", "passed", "expected"], &probes));
+        content.push_str(&table(&["probe", "passed", "expected", "what it means"], &probes));
     }
     let counts = report.tally.iter().chain(&report.effects);
     let counts: Vec<Vec<String>> = counts.map(|(name, count)| vec![escape(name), count.to_string()]).collect();
@@ -245,12 +371,31 @@ fn plan(report: &Report, about: &About, body: &mut String) {
     if let Some(planted) = &report.planted {
         let _ = write!(content, "<p>This run has a bug on purpose: <code>{}</code>.</p>", escape(planted));
     }
-    if let Some((before, after)) = &about.size {
-        let _ = write!(content, "<p>Made small: {after}; {before} before.</p>");
+    if let Some(small) = about.made_small() {
+        let _ = write!(content, "<p>This run was {}.</p>", escape(&small));
     }
+    content.push_str(&roles(report));
     content.push_str(&table(&["field", "default", "here"], &rows));
     let _ = write!(content, "<h3>The scenario as this seed resolves it</h3><pre>{}</pre>", escape(&report.plan));
     folded(body, "Scenario", &format!("{} differences from the defaults", rows.len()), &content);
+}
+
+/// How many of each role run, and how many are a majority.
+fn roles(report: &Report) -> String {
+    let rows: Vec<Vec<String>> = report
+        .roles
+        .iter()
+        .map(|role| {
+            let majority =
+                |count: u32| if role.is_client || count == 0 { String::new() } else { (count / 2 + 1).to_string() };
+            let (runs, count) = (majority(role.runs), majority(role.count));
+            vec![escape(&role.name), role.count.to_string(), count, role.runs.to_string(), runs]
+        })
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(&["role", "in the file", "a majority of those", "run", "a majority of those that run"], &rows)
 }
 
 fn log(report: &Report, body: &mut String) {
@@ -264,22 +409,20 @@ fn log(report: &Report, body: &mut String) {
             ""
         };
         format!(
-            "<tr{mark}><td>{}</td><td>#{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr{mark}><td>{}</td><td>#{}</td><td>{}</td><td>{}</td><td title=\"{}\">{}</td></tr>",
             time(line.at_ns),
             line.event,
             escape(&line.node),
             escape(&line.kind),
-            escape(&line.text)
+            escape(&meaning(report, line)),
+            escape(&short(&with_names(report, &line.text), LINE_MAX))
         )
     };
     let telling: Vec<&LogLine> =
         report.log.iter().filter(|line| is_telling(line) || line.kind == "arrive" || line.kind == "reset").collect();
-    let rows: String = telling.iter().skip(telling.len().saturating_sub(LOG_MAX)).map(|line| row(line)).collect();
-    let content = format!("<div class=\"wide\"><table class=\"log\"><tbody>{rows}</tbody></table></div>");
-    folded(
-        body,
-        "Log of all nodes",
-        &format!("the last {} lines, in virtual time", telling.len().min(LOG_MAX)),
-        &content,
-    );
+    let telling = telling[telling.len().saturating_sub(LOG_MAX)..].to_vec();
+    let rows: String = telling.iter().map(|line| row(line)).collect();
+    let names = legend_of(&legend(report, telling.iter().copied()));
+    let content = format!("<div class=\"wide\"><table class=\"log\"><tbody>{rows}</tbody></table></div>{names}");
+    folded(body, "Log of all nodes", &format!("the last {} lines, in virtual time", telling.len()), &content);
 }

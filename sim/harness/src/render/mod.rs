@@ -5,14 +5,16 @@
 //!   verdict     class, invariant, time, event; new, known, rare or resolved
 //!   commands    replay it, run the small one, step to it
 //!   story       one paragraph, from the plan
-//!   difference  what was expected and what was seen, only where they differ
+//!   difference  what was expected and what was seen, only where they differ; what clients asked, and were told
 //!   pictures    the whole run; the messages before the failure, the failure at the end
-//!   causes      what can have led to it, backwards over messages
+//!   causes      what can have led to it: faults, the nearest first; backwards over messages; what the names mean
 //!   the rest    faults, scoreboard, plan, log
 //! ```
 
 mod diagram;
 mod html;
+mod marks;
+mod operations;
 mod overview;
 mod slice;
 mod story;
@@ -20,6 +22,9 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod words;
+
+pub(crate) use words::fields_of;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +42,20 @@ pub struct About {
     pub shrunk: String,
     /// The command that stops at the event and shows what led to it.
     pub step: String,
-    /// How large the plan was before it was made small and is now: nodes, faults, operations.
+    /// How large the plan was before it was made small and is now.
     pub size: Option<(Size, Size)>,
+    /// The file that was made small, and in how many runs.
+    pub origin: Option<(String, u64)>,
+}
+
+impl About {
+    /// From what to what it was made small, in a sentence.
+    pub(crate) fn made_small(&self) -> Option<String> {
+        let (before, after) = self.size?;
+        let origin =
+            self.origin.as_ref().map_or_else(String::new, |(from, runs)| format!("; from {from}, in {runs} runs"));
+        Some(format!("made small: {after}; {before} before{origin}"))
+    }
 }
 
 /// How large a plan is.
@@ -50,13 +67,18 @@ pub struct Size {
     pub faults: u64,
     /// Operations of clients.
     pub operations: u64,
+    /// Decisions of the schedule that first come, first served would not have made.
+    pub decisions: u64,
+    /// Virtual time, in nanoseconds.
+    pub virtual_ns: u64,
 }
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { nodes, faults, operations } = self;
+        let Self { nodes, faults, operations, decisions, virtual_ns } = self;
         let s = |count: &u64| if *count == 1 { "" } else { "s" };
-        write!(f, "{nodes} node{}, {faults} fault{} and {operations} operation{}", s(nodes), s(faults), s(operations))
+        write!(f, "{nodes} node{}, {faults} fault{}, {operations} operation{}", s(nodes), s(faults), s(operations))?;
+        write!(f, ", {decisions} decision{} of the schedule, {}", s(decisions), span(*virtual_ns))
     }
 }
 
@@ -125,6 +147,14 @@ pub(crate) fn span(ns: u64) -> String {
     }
 }
 
+/// The beginning of a text.
+pub(crate) fn short(text: &str, len_max: usize) -> String {
+    if text.chars().count() <= len_max {
+        return text.to_owned();
+    }
+    text.chars().take(len_max.max(2) - 1).chain(['…']).collect()
+}
+
 /// Text inside HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -147,8 +177,11 @@ pub(crate) fn headline(report: &Report) -> String {
     if report.passed() {
         return format!("{}: seed {} passed", report.scenario, report.seed);
     }
-    let what = if verdict.invariant.is_empty() { &verdict.class } else { &verdict.invariant };
-    format!("{what} did not hold at {}, event {}", time(verdict.at_ns), verdict.event)
+    let what = match verdict.invariant.as_str() {
+        "" => verdict.class.clone(),
+        invariant => format!("{invariant} did not hold"),
+    };
+    format!("{what} at {}, event {}", time(verdict.at_ns), verdict.event)
 }
 
 /// Words of a verdict that point at what it is about: keys, and numbers of some length.
@@ -158,7 +191,8 @@ pub(crate) fn topics(report: &Report) -> Vec<String> {
     let first = verdict.message.lines().next().unwrap_or_default();
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     for word in first.split(|c| !is_word(c)) {
-        if word.len() >= 3 && word.chars().all(|c| c.is_ascii_digit()) {
+        // What the simulator counts is no name of anything.
+        if !verdict.invariant.is_empty() && word.len() >= 3 && word.chars().all(|c| c.is_ascii_digit()) {
             topics.push(word.to_owned());
         }
     }

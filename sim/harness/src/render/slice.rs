@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{LogLine, Message, Report};
+use crate::report::{FaultReport, LogLine, Message, Report};
 
 use super::{mentions, topics};
 
@@ -21,6 +21,8 @@ pub(super) enum Item<'a> {
     Line(&'a LogLine),
     /// A message.
     Message(&'a Message),
+    /// A fault that took effect.
+    Fault(&'a FaultReport),
 }
 
 impl Item<'_> {
@@ -28,6 +30,7 @@ impl Item<'_> {
         match self {
             Item::Line(line) => (line.at_ns, line.event),
             Item::Message(message) => (message.arrived_ns, message.event),
+            Item::Fault(fault) => (fault.at_ns, 0),
         }
     }
 }
@@ -41,6 +44,30 @@ pub(super) fn is_telling(line: &LogLine) -> bool {
         line.kind.as_str(),
         "event" | "probe" | "print" | "panic" | "kill" | "start" | "exit" | "fault" | "pause" | "resume" | "buggify"
     )
+}
+
+/// Faults that a report counts among the causes.
+pub(super) const FAULTS_MAX: usize = 8;
+
+/// The faults that took effect before the failure, the nearest first, and how many more there were.
+pub(super) fn faults_before(report: &Report) -> (Vec<&FaultReport>, usize) {
+    let until = report.verdict.at_ns;
+    let took =
+        |fault: &&FaultReport| fault.at_ns <= until && matches!(fault.outcome.as_str(), "effective" | "weakened" | "");
+    let mut faults: Vec<&FaultReport> = report.faults.iter().filter(took).collect();
+    // Those that still held at the failure are nearest, then those that ended last.
+    faults.sort_by_key(|fault| std::cmp::Reverse((fault.until_ns.unwrap_or(u64::MAX).min(until), fault.at_ns)));
+    let more = faults.len().saturating_sub(FAULTS_MAX);
+    faults.truncate(FAULTS_MAX);
+    (faults, more)
+}
+
+/// The slice, in the order of time, and the faults between.
+pub(super) fn with_faults(report: &Report) -> Vec<Item<'_>> {
+    let mut items = backwards(report);
+    items.extend(faults_before(report).0.into_iter().map(Item::Fault));
+    items.sort_by_key(Item::at);
+    items
 }
 
 /// The slice, in the order of time.

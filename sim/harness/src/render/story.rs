@@ -1,11 +1,16 @@
 //! One paragraph that tells what happened, from the plan and what came of it.
 
+use std::fmt::Write as _;
+
 use crate::report::{FaultReport, Report};
 
+use super::operations::{How, in_question};
 use super::{about, span};
 
 /// Faults that are told one by one; those before are counted.
 const TOLD_MAX: usize = 4;
+/// Operations with too few answers that are told.
+const SHORT_MAX: usize = 2;
 
 pub(super) fn tell(report: &Report) -> String {
     let mut sentences = vec![cast(report)];
@@ -21,11 +26,56 @@ pub(super) fn tell(report: &Report) -> String {
         (count, _) => sentences.push(format!("{count} faults came and went.")),
     }
     sentences.extend(told.iter().map(|fault| sentence(fault)));
+    sentences.extend(short(report));
     sentences.push(end(report));
     sentences.join(" ")
 }
 
+/// Operations that were called done with the answers of no majority, or that did not get those they waited for.
+fn short(report: &Report) -> Vec<String> {
+    let operations = in_question(report);
+    let short: Vec<_> = operations.iter().filter(|operation| !report.passed() && operation.is_short()).collect();
+    let (_, told) = short.split_at(short.len().saturating_sub(SHORT_MAX));
+    let sentence = |operation: &&super::operations::Operation<'_>| {
+        let counts = operation.counts?;
+        let how = if operation.how == How::Done { "was called done with" } else { "did not get what it waited for:" };
+        Some(format!(
+            "\"{}\" of {}, asked at {}, {how} {counts}.",
+            operation.what,
+            operation.client,
+            about(operation.asked.0)
+        ))
+    };
+    told.iter().filter_map(sentence).collect()
+}
+
 fn cast(report: &Report) -> String {
+    if report.roles.iter().all(|role| role.runs == role.count) {
+        return whole_cast(report);
+    }
+    let role = |role: &crate::report::RoleReport| {
+        let s = if role.count == 1 { "" } else { "s" };
+        if role.runs == role.count {
+            format!("{} {}{s}", role.runs, role.name)
+        } else {
+            format!("{} of the file's {} {}{s}", role.runs, role.count, role.name)
+        }
+    };
+    let roles: Vec<String> = report.roles.iter().filter(|role| role.runs > 0).map(role).collect();
+    let mut text = format!("{} ran.", list(&roles));
+    for role in report.roles.iter().filter(|role| !role.is_client && role.runs < role.count && role.runs > 0) {
+        let majority = |count: u32| count / 2 + 1;
+        let knew = match role.runs {
+            1 => format!("The {} knew of no other", role.name),
+            runs => format!("The {runs} {}s knew of no others", role.name),
+        };
+        let (here, there) = (majority(role.runs), majority(role.count));
+        let _ = write!(text, " {knew}: a majority of them is {here}, not {there}.");
+    }
+    text
+}
+
+fn whole_cast(report: &Report) -> String {
     let mut roles: Vec<(&str, usize)> = Vec::new();
     for node in &report.nodes {
         match roles.iter_mut().find(|(role, _)| *role == node.role) {
@@ -44,11 +94,28 @@ fn cast(report: &Report) -> String {
     }
 }
 
-/// What one fault did to whom.
+/// What one fault did to whom, and when.
 pub(super) fn sentence(fault: &FaultReport) -> String {
+    let long = match fault.until_ns {
+        Some(until) if until > fault.at_ns => format!(", for {}", span(until - fault.at_ns)),
+        Some(_) => String::new(),
+        None => ", to the end".into(),
+    };
+    let effect = if fault.outcome == "without-effect" { ", which nobody felt" } else { "" };
+    format!("At {} {}{long}{effect}.", about(fault.at_ns), what(fault))
+}
+
+/// What one fault did to whom, and what was lost by it.
+pub(super) fn what(fault: &FaultReport) -> String {
+    let lost = fault.effects.get("unsynced_lost").copied().unwrap_or_default();
+    let lost = match lost {
+        0 => String::new(),
+        1 => " and a sector that was not synced".into(),
+        more => format!(" and {more} sectors that were not synced"),
+    };
     let whom = list(&fault.nodes);
     let others = if fault.others.is_empty() { "everybody else".to_owned() } else { list(&fault.others) };
-    let what = match (fault.kind.as_str(), fault.direction.as_str()) {
+    match (fault.kind.as_str(), fault.direction.as_str()) {
         ("partition", "in") => format!("nothing that {others} said reached {whom} any more (one way only)"),
         ("partition", "out") => format!("nothing that {whom} said reached {others} any more (one way only)"),
         ("partition", _) if fault.nodes.len() > 1 || fault.others.len() > 1 => {
@@ -56,21 +123,39 @@ pub(super) fn sentence(fault: &FaultReport) -> String {
         }
         ("partition", _) => format!("{whom} and {others} were cut from each other"),
         ("kill.crash", _) => format!("{whom} crashed"),
-        ("kill.power", _) => format!("{whom} lost power"),
+        ("kill.power", _) => format!("{whom} lost power{lost}"),
         ("kill.wipe", _) => format!("{whom} was lost with its disk"),
         ("pause", _) => format!("{whom} stood still"),
         ("stop", _) => format!("{whom} was stopped in order"),
+        ("reset", _) => format!("a connection of {whom} was reset"),
+        ("clog", "in") => format!("what {others} sent to {whom} was held back (one way only)"),
+        ("clog", "out") => format!("what {whom} sent to {others} was held back (one way only)"),
+        ("clog", _) => format!("what {whom} and {others} sent each other was held back"),
         (kind, _) => format!("{kind} struck {whom}"),
-    };
-    let long = match fault.until_ns {
-        Some(until) if until > fault.at_ns => format!(", for {}", span(until - fault.at_ns)),
-        _ => String::new(),
-    };
-    let effect = if fault.outcome == "without-effect" { ", which nobody felt" } else { "" };
-    format!("At {} {what}{long}{effect}.", about(fault.at_ns))
+    }
 }
 
-fn list(names: &[String]) -> String {
+/// The same in a few words, for the lane of a node: how it looks from there.
+pub(super) fn brief(fault: &FaultReport, is_far: bool) -> String {
+    let (here, there) = if is_far { (&fault.others, &fault.nodes) } else { (&fault.nodes, &fault.others) };
+    let there = if there.is_empty() { "all others".to_owned() } else { there.join(", ") };
+    match (fault.kind.as_str(), fault.direction.as_str(), is_far) {
+        ("partition", "in", false) | ("partition", "out", true) => format!("hears nothing of {there}"),
+        ("partition", "out", false) | ("partition", "in", true) => format!("is not heard by {there}"),
+        ("partition", _, _) => format!("cut from {there}"),
+        ("kill.power", ..) => {
+            let lost = fault.effects.get("unsynced_lost").copied().unwrap_or_default();
+            if lost > 0 { format!("power lost, {lost} unsynced too") } else { "power lost".into() }
+        }
+        ("kill.crash", ..) => "killed".into(),
+        ("kill.wipe", ..) => "lost with its disk".into(),
+        ("pause", ..) => "stands still".into(),
+        (kind, ..) if here.len() + there.len() > 0 => kind.to_owned(),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn list(names: &[String]) -> String {
     match names.split_last() {
         None => "nobody".into(),
         Some((last, [])) => last.clone(),

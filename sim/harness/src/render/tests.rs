@@ -14,7 +14,8 @@ fn line(at_ns: u64, event: u64, node: &str, text: &str) -> LogLine {
 
 fn message(from: &str, to: &str, sent_ns: u64, event: u64, begins: &str) -> Message {
     let arrived_ns = sent_ns + 2_000_000;
-    Message { from: from.into(), to: to.into(), sent_ns, arrived_ns, event, len: begins.len(), begins: begins.into() }
+    let (from, to, len, begins) = (from.into(), to.into(), begins.len(), begins.into());
+    Message { from, to, sent_ns, arrived_ns, event, len, begins, ..Message::default() }
 }
 
 /// A client that was told less than was written, since its replica had been cut off.
@@ -23,7 +24,12 @@ fn report() -> Report {
         name: name.into(),
         role: role.into(),
         zone: 1,
-        lives: vec![Life { from_ns: 0, until_ns: (name == "replica2").then_some(4 * SECOND) }],
+        ip: format!("10.0.0.{}", if role == "client" { 13 } else { name.len() }),
+        lives: vec![Life {
+            until_ns: (name == "replica2").then_some(4 * SECOND),
+            how: "killed".into(),
+            ..Life::default()
+        }],
     };
     let mut report = Report {
         scenario: "register/<made up>".into(),
@@ -82,7 +88,7 @@ fn the_page_tells_the_story_needs_nothing_else_and_lets_no_text_become_markup() 
         "At 2.000 s replica1 and everybody else were cut from each other, for 2.00 s.",
         "Then, at 5.000 s, in the chaos phase: pears: client1 read 1002 does not fit: the register holds 1003 then.",
         "<span class=\"want\">read 1003</span>",
-        "class=\"cross\"",
+        "class=\"end killed\"",
         "9 has pears &lt;1002&gt;",
         "effect.applied key=1003",
         "1 attempted, 1 effective, 0 without effect, 0 weakened, 0 refused",
@@ -98,7 +104,7 @@ fn the_page_tells_the_story_needs_nothing_else_and_lets_no_text_become_markup() 
 fn causes_are_what_was_heard_about_the_matter_and_what_others_knew_of_it() {
     let report = report();
     let text = report.to_text(&about_it());
-    let causes = text.split("what can have caused it").nth(1).expect("there are causes");
+    let causes = text.split("what can have caused it, backwards").nth(1).expect("there are causes");
     for part in
         ["heard \"9 has pears <1002>\" of replica1, after 2 ms", "effect.applied key=1003", "history.ok value=1002"]
     {
@@ -151,4 +157,195 @@ fn the_page_of_a_sweep_has_the_slowest_first_and_says_which_probes_were_missed()
         assert!(told.contains("RED") && told.contains("the sweep would not have seen a failure"), "{told}");
     }
     assert!(sweep.to_html().contains("the canary &lt;b&gt; did not fail"));
+}
+
+#[test]
+fn an_operation_that_is_done_with_too_few_answers_is_told_everywhere() {
+    let mut report = report();
+    let with = |counts: &str| {
+        let mut report = report.clone();
+        report.log = vec![
+            line(3 * SECOND, 3, "client1", "history.invoke op=write key=pears value=1002"),
+            line(4 * SECOND, 7, "client1", &format!("history.ok {counts}")),
+            line(5 * SECOND, 10, "client1", "history.invoke op=read key=pears"),
+        ];
+        (report.to_text(&about_it()), report.to_html(&about_it()))
+    };
+    let (text, html) = with("asked=5 needed=1 counted=1");
+    for told in [text.as_str(), html.as_str()] {
+        assert!(told.contains("1 answer of 5 asked, 1 needed"), "{told}");
+        assert!(told.contains("still waits"), "{told}");
+    }
+    assert!(
+        text.replace('\n', " ").contains("\"write pears 1002\" of client1, asked at 3.000 s, was called done with"),
+        "{text}"
+    );
+    assert!(
+        html.contains("<span class=\"got\">1 answer of 5 asked, 1 needed</span>") && html.contains("bar done short")
+    );
+    assert!(html.contains("told done, 1 of 5 answers"), "the diagram says it too");
+    let (text, html) = with("asked=5 needed=3 counted=3");
+    assert!(text.contains("3 answers of 5 asked, 3 needed") && !text.contains("was called done with"), "{text}");
+    assert!(!html.contains("bar done short"));
+    // Who does not say it has no such column.
+    let (text, html) = with("");
+    assert!(!text.contains("asked, ") && !html.contains("<th>with</th>"), "{text}");
+    report.log.pop();
+    report.log.push(line(5 * SECOND, 9, "client1", "history.info asked=3 needed=2 counted=1"));
+    report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=pears value=1002"));
+    assert!(
+        report.story().contains("did not get what it waited for: 1 answer of 3 asked, 2 needed"),
+        "{}",
+        report.story()
+    );
+}
+
+#[test]
+fn what_is_answered_is_drawn_if_it_was_the_next_on_its_connection() {
+    let mut report = report();
+    let answer = |event, connection, begins: &str, report: &mut Report| {
+        let sent_ns = 5 * SECOND - 4_000_000;
+        report.messages.push(Message { connection, ..message("client1", "replica1", sent_ns, event, begins) });
+    };
+    let drawn = |report: &Report| report.to_html(&about_it()).matches("class=\"arrow answer\"").count();
+    assert_eq!(drawn(&report), 0);
+    report.messages[1] = message("replica1", "client1", 5 * SECOND - 6_000_000, 8, "9 has pears <1002>\\n");
+    answer(11, 1, "kept elsewhere", &mut report);
+    assert_eq!(drawn(&report), 0, "that is another connection");
+    answer(12, 0, "9 kept", &mut report);
+    // "apples" came first over the same connection.
+    assert_eq!(drawn(&report), 0);
+    report.messages.retain(|message| !message.begins.contains("apples"));
+    assert_eq!(drawn(&report), 1);
+    assert!(report.to_html(&about_it()).contains(">9 kept</text>"));
+}
+
+#[test]
+fn faults_before_the_failure_are_among_the_causes_the_nearest_first_and_not_too_many() {
+    let mut report = report();
+    let fault = |kind: &str, at_ns, until_ns, outcome: &str, effects: &[(&str, u64)]| FaultReport {
+        id: format!("{kind}/1"),
+        kind: kind.into(),
+        nodes: vec!["replica2".into()],
+        at_ns,
+        until_ns,
+        outcome: outcome.into(),
+        effects: effects.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
+        ..FaultReport::default()
+    };
+    report.faults.push(fault("kill.power", 4 * SECOND, None, "effective", &[("unsynced_lost", 3), ("killed", 1)]));
+    report.faults.push(fault("pause", SECOND, Some(SECOND + 1), "without-effect", &[]));
+    report.faults.push(fault("kill.wipe", 6 * SECOND, None, "effective", &[("killed", 1)]));
+    report.words.insert("count unsynced_lost".into(), "sectors that are <gone>".into());
+    let html = report.to_html(&about_it());
+    let causes = html.split("<h2>What can have caused it</h2>").nth(1).and_then(|rest| rest.split("</section>").next());
+    let causes = causes.expect("there are causes");
+    let place = |words: &str| causes.find(words).unwrap_or_else(|| panic!("{words} is missing in {causes}"));
+    assert!(place("replica2 lost power and 3 sectors that were not synced") < place("were cut from each other"));
+    assert!(place("it still held") < place("were cut from each other"));
+    place("<span title=\"sectors that are &lt;gone&gt;\">3 unsynced lost</span>");
+    assert!(causes.matches("class=\"struck\"").count() == 2, "they stand among the events too");
+    assert!(!causes.contains("stood still") && !causes.contains("lost with its disk"), "without effect, and too late");
+    let text = report.to_text(&about_it());
+    assert!(text.contains("1.00 s before, still held: replica2 lost power and 3 sectors"), "{text}");
+
+    report.faults = (1..=20).map(|at| fault("pause", at * 100, Some(at * 100 + 50), "effective", &[])).collect();
+    let (html, text) = (report.to_html(&about_it()), report.to_text(&about_it()));
+    assert!(html.contains("12 more had come and gone before") && text.contains("and 12 before those"), "{text}");
+    report.faults.clear();
+    assert!(report.to_html(&about_it()).contains("No fault had taken effect before it."));
+}
+
+#[test]
+fn names_are_explained_if_they_appear_and_only_then() {
+    let mut report = report();
+    for (name, about) in [
+        ("effect.applied", "a replica has it on disk"),
+        ("effect.applied key", "the number of the operation"),
+        ("value", "what is <read>"),
+        ("mail.sent", "nobody sends mail here"),
+    ] {
+        report.words.insert(name.into(), about.into());
+    }
+    report.log[0].text = "effect.applied key=1003 as=two words value=7".into();
+    let (text, html) = (report.to_text(&about_it()), report.to_html(&about_it()));
+    assert!(html.contains("<dt><code>key</code> of effect.applied</dt><dd>the number of the operation</dd>"), "{html}");
+    assert!(html.contains("<dt><code>value</code></dt><dd>what is &lt;read&gt;</dd>"));
+    assert!(html.contains("title=\"a replica has it on disk\""));
+    assert!(text.contains("effect.applied key") && text.contains("a replica has it on disk"), "{text}");
+    assert!(!html.contains("nobody sends mail here") && !text.contains("nobody sends mail here"));
+    let fields = fields_of("effect.applied key=1003 as=two words value=7");
+    assert_eq!(fields, ("effect.applied", vec![("key", "1003"), ("as", "two words"), ("value", "7")]));
+    assert_eq!(fields_of("live.end"), ("live.end", vec![]));
+    assert_eq!(fields_of("a b=c=d E=f g="), ("a", vec![("b", "c=d E=f"), ("g", "")]));
+}
+
+#[test]
+fn a_kill_a_failure_and_a_normal_end_look_different_and_are_explained() {
+    let mut report = report();
+    let legend_has = |html: &str, words: &str| html.contains(&format!("</svg>{words}</span>"));
+    let html = report.to_html(&about_it());
+    assert!(html.contains("end killed") && legend_has(&html, "killed") && !legend_has(&html, "ended by itself, done"));
+    report.nodes[1].lives[0].how = "finished".into();
+    report.nodes[0].lives[0] =
+        Life { until_ns: Some(3 * SECOND), how: "failed".into(), why: "no <room>".into(), ..Life::default() };
+    let html = report.to_html(&about_it());
+    assert!(legend_has(&html, "ended by itself, done") && legend_has(&html, "its program failed"), "{html}");
+    assert!(!html.contains("end killed") && html.contains("its program failed: no &lt;room&gt;"));
+    let shape = |class: &str| {
+        html.split(&format!("class=\"end {class}\" d=\"M")).nth(1).and_then(|d| d.split(['m', 'l']).nth(1))
+    };
+    assert!(shape("ended").is_some() && shape("ended") != shape("crashed"), "the shapes differ, not only the colours");
+}
+
+#[test]
+fn addresses_are_told_as_names() {
+    let mut report = report();
+    report.log[0].text = "to 10.0.0.13:4200, 10.0.0.130, 10.0.0.8 and 110.0.0.13".into();
+    let html = report.to_html(&about_it());
+    assert!(html.contains("to client1:4200, 10.0.0.130, replica1 and 110.0.0.13"), "{html}");
+}
+
+#[test]
+fn how_many_of_a_role_run_and_what_a_majority_of_them_is_is_said() {
+    use crate::report::RoleReport;
+    let mut report = report();
+    let role = |name: &str, count, runs, is_client| RoleReport { name: name.into(), count, runs, is_client };
+    report.roles = vec![role("replica", 2, 2, false), role("client", 1, 1, true)];
+    assert!(report.story().starts_with("2 replicas and 1 client ran. At"), "{}", report.story());
+    report.roles = vec![role("replica", 5, 2, false), role("client", 4, 1, true)];
+    let said = "2 of the file's 5 replicas and 1 of the file's 4 clients ran. The 2 replicas knew of no others: a majority of \
+                them is 2, not 3. At";
+    assert!(report.story().starts_with(said), "{}", report.story());
+    let html = report.to_html(&about_it());
+    assert!(html.contains("<td>replica</td><td>5</td><td>3</td><td>2</td><td>2</td>"), "{html}");
+}
+
+#[test]
+fn the_axis_has_round_numbers_in_the_unit_of_the_run_each_once() {
+    let words = |until_ns| super::overview::ticks(until_ns).into_iter().map(|(_, words)| words).collect::<Vec<_>>();
+    assert_eq!(words(7_603_750_905), ["0 s", "2 s", "4 s", "6 s"]);
+    assert_eq!(words(2_400_000_000), ["0.0 s", "0.5 s", "1.0 s", "1.5 s", "2.0 s"]);
+    assert_eq!(words(1_069_176_000), ["0 ms", "200 ms", "400 ms", "600 ms", "800 ms", "1000 ms"]);
+    assert_eq!(words(23_000), ["0 µs", "5 µs", "10 µs", "15 µs", "20 µs"]);
+    for until_ns in (0..64).map(|power| 1_u64 << power).chain([1, 3, 999, 7_777_777, 86_400_000_000_000]) {
+        let words = words(until_ns);
+        let once: std::collections::BTreeSet<&String> = words.iter().collect();
+        assert!(once.len() == words.len() && words.len() <= 7, "{until_ns}: {words:?}");
+    }
+}
+
+#[test]
+fn a_report_of_a_file_that_was_made_small_says_from_what_to_what() {
+    let plan = "[plan.shrunk]\nfrom = \"scenarios/a.toml\"\nruns = 313\n\
+                before = { nodes = 9, faults = 4, operations = 152, decisions = 865, time = \"8613027430ns\" }\n\
+                after = { nodes = 3, faults = 1, operations = 4, decisions = 0, time = \"7603750905ns\" }\n";
+    let about = About { size: crate::shrink::about_of(plan), origin: crate::shrink::origin_of(plan), ..about_it() };
+    let said = "made small: 3 nodes, 1 fault, 4 operations, 0 decisions of the schedule, 7.60 s; 9 nodes, 4 faults, 152 operations, \
+                865 decisions of the schedule, 8.61 s before; from scenarios/a.toml, in 313 runs";
+    let (text, html) = (report().to_text(&about), report().to_html(&about));
+    assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{text}");
+    assert!(html.contains(said), "{html}");
+    assert!(!report().to_html(&about_it()).contains("made small"));
+    assert_eq!(crate::shrink::about_of("name = \"a\""), None);
 }

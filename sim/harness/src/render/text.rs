@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 
 use crate::report::Report;
 
-use super::slice::{Item, backwards};
-use super::{About, headline, span, time};
+use super::operations::in_question;
+use super::slice::{Item, faults_before, with_faults};
+use super::words::{legend, say};
+use super::{About, headline, short, span, story, time};
 
 /// Lines of causes.
 const CAUSES_MAX: usize = 24;
+/// Letters of one of them; the JSON has all.
+const LINE_MAX: usize = 240;
 /// The widest paragraph.
 const WIDTH: usize = 100;
 
@@ -28,8 +32,8 @@ pub(super) fn page(report: &Report, about: &About) -> String {
             let _ = writeln!(text, "  {what}  {command}");
         }
     }
-    if let Some((before, after)) = &about.size {
-        let _ = writeln!(text, "  made small: {after}; {before} before");
+    if let Some(small) = about.made_small() {
+        let _ = writeln!(text, "  {}", wrap(&small).replace('\n', "\n  "));
     }
     let _ = writeln!(text, "\n{}", wrap(&report.story()));
     if !report.passed() {
@@ -40,6 +44,7 @@ pub(super) fn page(report: &Report, about: &About) -> String {
         for line in verdict.message.lines() {
             let _ = writeln!(text, "  {line}");
         }
+        operations(report, &mut text);
         causes(report, &mut text);
     }
     faults(report, &mut text);
@@ -49,7 +54,7 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     }
     for probe in &report.probes {
         let count = if probe.count == 0 { "MISS".to_owned() } else { probe.count.to_string() };
-        let _ = writeln!(text, "  {:<28} {count} {}", probe.name, probe.expected);
+        let _ = writeln!(text, "  {:<28} {count:<5} {:<6} {}", probe.name, probe.expected, probe.about);
     }
     for unmet in &report.unmet {
         let _ = writeln!(text, "  not met: {unmet}");
@@ -57,15 +62,61 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     text
 }
 
+fn operations(report: &Report, text: &mut String) {
+    let operations = in_question(report);
+    if operations.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\nwhat clients asked");
+    for one in operations {
+        let counts = one.counts.map(|counts| format!(", with {counts}")).unwrap_or_default();
+        let short = if one.is_short() { "  <--" } else { "" };
+        let _ = writeln!(
+            text,
+            "  {:>13}  {:<12} {:<24} {}{counts}{short}",
+            time(one.asked.0),
+            one.client,
+            one.what,
+            one.outcome()
+        );
+    }
+}
+
 fn causes(report: &Report, text: &mut String) {
-    let items = backwards(report);
+    let items = with_faults(report);
     if items.is_empty() {
         return;
     }
+    let _ = writeln!(text, "\nwhat can have caused it: faults before it, the nearest first");
+    let (nearest, more) = faults_before(report);
+    if nearest.is_empty() {
+        let _ = writeln!(text, "  none had taken effect");
+    }
+    let at = report.verdict.at_ns;
+    for fault in nearest {
+        let over = match fault.until_ns.filter(|until| *until < at) {
+            Some(until) => format!("over {} before", span(at - until)),
+            None => "still held".into(),
+        };
+        let _ = writeln!(text, "  {:>9} before, {over}: {}", span(at.saturating_sub(fault.at_ns)), story::what(fault));
+    }
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} before those");
+    }
     let _ = writeln!(text, "\nwhat can have caused it, backwards over messages");
-    for item in items.iter().skip(items.len().saturating_sub(CAUSES_MAX)) {
+    let shown = &items[items.len().saturating_sub(CAUSES_MAX)..];
+    for item in shown {
         let _ = match item {
-            Item::Line(line) => writeln!(text, "  {:>13}  {:<12} {}", time(line.at_ns), line.node, line.text),
+            Item::Line(line) => {
+                writeln!(text, "  {:>13}  {:<12} {}", time(line.at_ns), line.node, short(&say(report, line), LINE_MAX))
+            }
+            Item::Fault(fault) => writeln!(
+                text,
+                "  {:>13}  {:<12} fault: {}",
+                time(fault.at_ns),
+                fault.nodes.join(","),
+                story::what(fault)
+            ),
             Item::Message(message) => writeln!(
                 text,
                 "  {:>13}  {:<12} heard \"{}\" of {}, after {}",
@@ -77,6 +128,14 @@ fn causes(report: &Report, text: &mut String) {
             ),
         };
     }
+    let lines = shown.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
+    let names = legend(report, lines);
+    if !names.is_empty() {
+        let _ = writeln!(text, "\nwhat these names mean");
+    }
+    for (name, about) in names {
+        let _ = writeln!(text, "  {name:<28} {about}");
+    }
 }
 
 fn faults(report: &Report, text: &mut String) {
@@ -87,12 +146,13 @@ fn faults(report: &Report, text: &mut String) {
     for fault in &report.faults {
         let effects: Vec<String> = fault.effects.iter().map(|(name, count)| format!("{count} {name}")).collect();
         let why = if fault.why.is_empty() { effects.join(", ") } else { fault.why.clone() };
+        let others = if fault.others.is_empty() { String::new() } else { format!("|{}", fault.others.join(",")) };
         let _ = writeln!(
             text,
             "  {:>13}  {:<20} {:<28} {:<15} {why}",
             time(fault.at_ns),
             fault.id,
-            fault.nodes.join(","),
+            fault.nodes.join(",") + &others,
             fault.outcome
         );
     }

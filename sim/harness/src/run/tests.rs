@@ -55,6 +55,19 @@ impl Invariant for Hopeless {
     }
 }
 
+/// Holds for three seconds.
+struct ForThreeSeconds;
+
+impl Invariant for ForThreeSeconds {
+    fn name(&self) -> &'static str {
+        "mesh.for_three_seconds"
+    }
+
+    fn holds(&mut self) -> Result<(), String> {
+        if now() > 3.0 { Err("it is over".into()) } else { Ok(()) }
+    }
+}
+
 fn now() -> f64 {
     simurgh_sim::elapsed().as_secs_f64()
 }
@@ -83,6 +96,9 @@ async fn chatter(seat: Seat, heard: Heard) -> Result<(), String> {
         if round % 10 == 0 {
             runtime::probe!("mesh.tenth");
         }
+        if round == 12 && seat.text("says") == "loud" && seat.name() == "node3" {
+            return Err("it fell over".into());
+        }
     }
     Ok(())
 }
@@ -100,6 +116,9 @@ fn registry(heard: &Heard) -> Registry {
                 .knob("says", "quiet"),
         )
         .workload(Workload::new("mesh.wait", "mesh", "waits for ever", &["wait"], waits_for_ever))
+        .workload(Workload::new("mesh.end", "mesh", "ends at once", &["end"], |_| std::future::ready(Ok(()))))
+        .word("mesh.said", "a node says that it is there")
+        .word("mesh.never", "nobody ever says this")
         .property(Property::new(
             "mesh.small",
             "no number is large",
@@ -109,17 +128,22 @@ fn registry(heard: &Heard) -> Registry {
         .invariant("mesh.not_before", "the calm is not over before its time", |params| {
             NotBefore(params.time_or("time", Duration::ZERO).as_secs_f64())
         })
+        .invariant("mesh.for_three_seconds", "it is not later than three seconds", |_| ForThreeSeconds)
         .invariant("mesh.hopeless", "nothing ever happens", |_| Hopeless)
         .probe("mesh.tenth", "a node has said it ten times more")
 }
 
 fn play(text: &str) -> (Report, Heard) {
+    play_and_look(text, Look::default())
+}
+
+fn play_and_look(text: &str, look: Look) -> (Report, Heard) {
     let heard = Heard::default();
     let registry = registry(&heard);
     let text = format!("schema = 1\nname = \"mesh\"\nwhy = \"a test\"\n{text}");
     let scenario =
         Scenario::parse(Path::new("mesh.toml"), &text, &registry).unwrap_or_else(|problems| panic!("{problems}"));
-    let (report, _) = run(&Arc::new(Plan::new(&scenario, 3)), &Arc::new(registry), Look::default(), None);
+    let (report, _) = run(&Arc::new(Plan::new(&scenario, 3)), &Arc::new(registry), look, None);
     (report, heard)
 }
 
@@ -302,4 +326,59 @@ fn a_property_that_does_not_hold_is_named() {
     assert_eq!(report.verdict.message, "100 is large for 100");
     let (report, _) = play("level = \"property\"\n[[workload]]\nname = \"mesh.small\"\ncases = 0\n");
     assert!(report.passed(), "no case is tried");
+}
+
+#[test]
+fn a_report_says_by_name_who_ended_how_and_what_faults_did_to_the_end() {
+    let (report, _) = play_and_look(
+        "subject = \"mesh\"\n[topology]\nnode = { count = 5, only = [\"node1\", \"node3\", \"node4\"], restart = \"supervised\" }\n\
+         client = { count = 1 }\n[time]\nwarmup = \"1s\"\nchaos = \"3s\"\ncalm = \"1s\"\n[[workload]]\nname = \"mesh.end\"\n\
+         [swarm]\nknobs = { says = \"loud\" }\n[[invariant]]\nname = \"mesh.not_before\"\nparams = { time = \"100s\" }\n\
+         [[fault]]\nkind = \"kill.crash\"\ntarget = [\"node1\"]\nat = \"500ms\"\nhold = \"100ms\"\n\
+         [[fault]]\nkind = \"partition\"\ntarget = [\"node1\"]\nothers = [\"node4\"]\nat = \"1s\"\nhold = \"1s\"\n",
+        Look { keep: 100_000, record: false },
+    );
+    assert_eq!(report.verdict.invariant, "mesh.not_before", "{:?}", report.verdict);
+    let how = |name: &str| {
+        let node = report.nodes.iter().find(|node| node.name == name).expect("it is there");
+        (node.lives[0].how.clone(), node.lives[0].why.clone())
+    };
+    assert_eq!(how("node1"), ("killed".into(), String::new()));
+    assert_eq!(how("node3"), ("failed".into(), "it fell over".into()));
+    assert_eq!(how("client1"), ("finished".into(), String::new()));
+    let blank: Vec<_> = report.log.iter().filter(|line| line.text.trim().is_empty()).collect();
+    assert!(blank.is_empty(), "lines that say nothing: {blank:?}");
+    let says = |node: &str, kind: &str, text: &str| {
+        assert!(
+            report.log.iter().any(|line| line.node == node && line.kind == kind && line.text.contains(text)),
+            "no {kind} of {node} says {text:?}"
+        );
+    };
+    says("node1", "kill", "killed: the process crashed");
+    says("node3", "exit", "ended by itself: its program failed: it fell over");
+    says("client1", "exit", "ended by itself: its program returned");
+    says("client1", "exit", "the task main is done");
+    says("node1", "fault", "the way to node4 is cut");
+    let by_number = report.log.iter().find(|line| line.text.contains("node 1") || line.text.contains("node 3"));
+    assert_eq!(by_number, None, "a node has a name");
+    let role = report.roles.iter().find(|role| role.name == "node").expect("it is there");
+    assert_eq!((role.count, role.runs, role.is_client), (5, 3, false));
+    assert!(report.nodes.iter().all(|node| !node.ip.is_empty()));
+    assert!(report.words.contains_key("mesh.said") && !report.words.contains_key("mesh.never"), "{:?}", report.words);
+    assert!(report.words.contains_key("count dropped"), "{:?}", report.words);
+    let tenth = report.probes.iter().find(|probe| probe.name == "mesh.tenth").expect("it is declared");
+    assert_eq!(tenth.about, "a node has said it ten times more");
+}
+
+#[test]
+fn a_fault_that_the_failure_cuts_short_says_what_it_did_so_far() {
+    let (report, _) = play(
+        "subject = \"mesh\"\n[topology]\nnode = { count = 2 }\n[time]\nwarmup = \"1s\"\nchaos = \"3s\"\ncalm = \"1s\"\n\
+         [[invariant]]\nname = \"mesh.for_three_seconds\"\ncheck = \"every\"\n\
+         [[fault]]\nkind = \"partition\"\ntarget = \"all\"\nat = \"1s\"\nhold = \"30s\"\n",
+    );
+    assert_eq!(report.verdict.invariant, "mesh.for_three_seconds", "{:?}", report.verdict);
+    let [fault] = &report.faults[..] else { panic!("{:?}", report.faults) };
+    assert!(fault.until_ns.is_none() && fault.effects["dropped"] > 0, "{fault:?}");
+    assert_eq!(fault.outcome, "effective", "{fault:?}");
 }

@@ -42,7 +42,7 @@ use crate::worker::{Job, launch};
 
 pub(crate) use command::{COMMAND, command};
 use search::{Oracle, Progress, RECORD, Search};
-pub(crate) use size::{Measured, about_of};
+pub(crate) use size::{Measured, about_of, origin_of};
 use stages::Ground;
 
 /// How a failure is made small.

@@ -5,6 +5,7 @@ use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::render::Size;
 use crate::report::Report;
+use crate::value::{Value, parse_value};
 
 /// How large a run is: what its plan had it do until it failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,11 +59,24 @@ fn size_of(root: &Node, path: &str) -> Option<Size> {
         What::Int(number) => u64::try_from(number).ok(),
         _ => None,
     };
-    Some(Size { nodes: whole("nodes")?, faults: whole("faults")?, operations: whole("operations")? })
+    let time = root.find(&format!("plan.shrunk.{path}.time"))?.as_text()?;
+    let Ok(Value::Time(virtual_ns)) = parse_value(time) else { return None };
+    let (nodes, faults, operations) = (whole("nodes")?, whole("faults")?, whole("operations")?);
+    Some(Size { nodes, faults, operations, decisions: whole("decisions")?, virtual_ns })
 }
 
 /// The sizes before and after that a file tells of which was made small.
 pub(crate) fn about_of(text: &str) -> Option<(Size, Size)> {
     let root = tree_of(text)?;
     Some((size_of(&root, "before")?, size_of(&root, "after")?))
+}
+
+/// The file that such a file was made from, and in how many runs.
+pub(crate) fn origin_of(text: &str) -> Option<(String, u64)> {
+    let root = tree_of(text)?;
+    let runs = match root.find("plan.shrunk.runs")?.what {
+        What::Int(runs) => u64::try_from(runs).ok()?,
+        _ => return None,
+    };
+    Some((root.find("plan.shrunk.from")?.as_text()?.to_owned(), runs))
 }
