@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::file::{Node, Problems, Scenario, What};
 use crate::registry::Registry;
+use crate::render::Standing;
 use crate::report::Report;
 use crate::run::Look;
 use crate::set::KEEP;
@@ -52,19 +53,43 @@ impl Bank {
         self.entries().filter(|entry| matches!(entry.state(), State::Open | State::Stale))
     }
 
+    /// The entry of a failure of a scenario. A bug that is planted, or expected, is known to its own scenario alone.
+    fn of(&self, fingerprint: &str, scenario: &str) -> Option<&Entry> {
+        let of_defect = self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
+        let known = of_defect.filter(|entry| !entry.state().is_wanted() || entry.name() == scenario);
+        // One that is open says more than one that was mended.
+        known.min_by_key(|entry| entry.state() == State::Fixed)
+    }
+
+    /// Whether a run was seen before. `share`: how many of how many seeds came to it, if that is known.
+    pub(crate) fn standing(&self, report: &Report, share: Option<(u64, u64)>) -> Standing {
+        if report.passed() {
+            let is_it = |entry: &&Entry| {
+                entry.state() == State::Fixed && entry.name() == report.scenario && entry.seed() == report.seed
+            };
+            return if self.entries().any(|entry| is_it(&entry)) { Standing::Resolved } else { Standing::New };
+        }
+        match self.of(&report.verdict.fingerprint, &report.scenario).map(Entry::state) {
+            None => Standing::New,
+            Some(State::Fixed) => Standing::Back,
+            Some(_) if share.is_some_and(|(count, seeds)| count.saturating_mul(1000) < seeds) => Standing::Rare,
+            Some(_) => Standing::Known,
+        }
+    }
+
     /// Whether a failure of a scenario is known, in words.
-    pub(crate) fn standing(&self, fingerprint: &str, scenario: &str) -> String {
-        let of_defect = || self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
-        // A planted bug is known to its own scenario alone.
-        let known = of_defect().find(|entry| entry.state() != State::Planted || entry.name() == scenario);
-        match known {
-            None => format!("NEW {fingerprint}: no entry of the bank"),
-            Some(entry) => {
-                let path = from_root(&entry.path);
-                match &entry.facts.fixed_by {
-                    Some(by) => format!("NEW {fingerprint}: mended by {by}, and back: {}", path.display()),
-                    None => format!("KNOWN {fingerprint}: {} in the bank, {}", entry.state().word(), path.display()),
-                }
+    pub(crate) fn told(&self, fingerprint: &str, scenario: &str) -> String {
+        let Some(entry) = self.of(fingerprint, scenario) else {
+            return format!("{} {fingerprint}: no entry of the bank", Standing::New.word());
+        };
+        let path = from_root(&entry.path);
+        match &entry.facts.fixed_by {
+            Some(by) if entry.state() == State::Fixed => {
+                format!("{} {fingerprint}: mended by {by}, and fails again: {}", Standing::Back.word(), path.display())
+            }
+            _ => {
+                let (known, state) = (Standing::Known.word(), entry.state().word());
+                format!("{known} {fingerprint}: {state} in the bank, {}", path.display())
             }
         }
     }
