@@ -28,7 +28,8 @@ impl Flags {
                 return Err(format!("there is no --{flag} here; sim help lists what there is"));
             }
             // What begins as a flag is the next flag.
-            let next = |words: &mut std::slice::Iter<'_, String>| words.next().filter(|word| !word.starts_with("--")).cloned();
+            let next =
+                |words: &mut std::slice::Iter<'_, String>| words.next().filter(|word| !word.starts_with("--")).cloned();
             let value = value.or_else(|| next(&mut words)).ok_or_else(|| format!("--{flag} wants a value"))?;
             flags.values.insert(flag.to_owned(), value);
         }

@@ -269,7 +269,8 @@ fn names(registry: &Registry) -> String {
             })
             .collect(),
     );
-    let asked = |checks: &[&str]| if checks.is_empty() { String::new() } else { format!("; check: {}", checks.join(", ")) };
+    let asked =
+        |checks: &[&str]| if checks.is_empty() { String::new() } else { format!("; check: {}", checks.join(", ")) };
     let invariants = registry.invariants.iter();
     section(
         "invariants",
@@ -311,7 +312,8 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         vec![seed]
     } else {
         let count = words.at_least_one("seeds")?.unwrap_or_else(|| scenario.seeds());
-        let until = from.checked_add(count).ok_or_else(|| format!("--from: there are no {count} seeds after {from}"))?;
+        let until =
+            from.checked_add(count).ok_or_else(|| format!("--from: there are no {count} seeds after {from}"))?;
         (from..until).collect()
     };
     let running = Running::announce(&scenario, &seeds);
@@ -386,7 +388,8 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     if let Some(was) = was.filter(|was| was.trace_hash != now.trace_hash) {
         say!(
             "it was hash {}, {} events: the build or the scenario has changed since, or the run does not repeat",
-            was.trace_hash, was.events
+            was.trace_hash,
+            was.events
         );
         return Ok(ExitCode::from(crate::judge::exit_code("nondeterminism")));
     }
@@ -513,4 +516,26 @@ fn one_report(text: &str) -> Result<(Report, Option<(u64, u64)>), String> {
     first
         .map(|(report, count)| (report, Some((count, seeds))))
         .ok_or_else(|| "the set has no finding to replay".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_example_is_right() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for command in COMMANDS.iter().chain(&bank::COMMANDS) {
+            let words = command.example.strip_prefix(&format!("sim {}", command.name)).unwrap_or_else(|| {
+                panic!("{}: the example is one of another command: {}", command.name, command.example)
+            });
+            let words: Vec<String> =
+                words.split_whitespace().take_while(|word| *word != ">").map(str::to_owned).collect();
+            let parsed = Words::parse(command, &words).unwrap_or_else(|why| panic!("{}: {why}", command.example));
+            for name in parsed.name.iter().chain(&parsed.more) {
+                let is_ours = name.starts_with("scenarios") || name.starts_with("seeds");
+                assert!(!is_ours || root.join(name).exists(), "{}: there is no {name}", command.example);
+            }
+        }
+    }
 }

@@ -190,14 +190,20 @@ mod tests {
             assert_eq!(all.len(), 1, "{messages:?}");
         };
         // A key, an operation, a value or none at all, and what the history was.
-        same("invariant", &[
-            "the \"write of pears\" of client1 was given up within 8 s; 1 clients wait",
-            "the \"read of a \\\"b\\\"\" of client12 was given up within 2.5 s; 30 clients wait",
-        ]);
-        same("invariant", &[
-            "\"pears\": client4 read nothing (2.6s to 2.7s) does not fit: the register holds 20005 then. An order:\n  write 7",
-            "\"x\": client1 read 3 (12.6s to 12.7s) does not fit: the register holds -1 then. An order:\n  read: nothing\n  b",
-        ]);
+        same(
+            "invariant",
+            &[
+                "the \"write of pears\" of client1 was given up within 8 s; 1 clients wait",
+                "the \"read of a \\\"b\\\"\" of client12 was given up within 2.5 s; 30 clients wait",
+            ],
+        );
+        same(
+            "invariant",
+            &[
+                "\"pears\": client4 read nothing (2.6s to 2.7s) does not fit: the register holds 20005 then. An order:\n  write 7",
+                "\"x\": client1 read 3 (12.6s to 12.7s) does not fit: the register holds -1 then. An order:\n  read: nothing\n  b",
+            ],
+        );
         // Inputs of any length.
         same("invariant", &["it is 3 for [(1, 2)]", "it is 9 for [(1, 2), (3, [4]), \"]\"]", "it is nothing for []"]);
         // And what is another defect stays one.

@@ -341,15 +341,20 @@ mod tests {
             ..Spot::default()
         };
         let struck = |at_ns| {
-            let fault = FaultReport { kind: "partition".into(), outcome: "effective".into(), at_ns, ..FaultReport::default() };
+            let fault =
+                FaultReport { kind: "partition".into(), outcome: "effective".into(), at_ns, ..FaultReport::default() };
             Recorder { faults: vec![fault], ..Recorder::default() }
         };
         let probes = [ProbeReport { name: "a.probe".into(), count: 1, ..ProbeReport::default() }];
         // It asks, then it is cut off and spins: there is no event after the fault.
         let way = way(&[(1_000, "client", "a.asks")], Some(spot()));
         let end_ns = WITHIN_MIN_NS;
-        assert_eq!(way.reached(&struck(2_000), &probes, end_ns), Some(Reached { at_ns: Some(end_ns), unmet: Vec::new() }));
-        let unmet = |recorder: &Recorder, probes: &[ProbeReport], end_ns| way.reached(recorder, probes, end_ns).unwrap().unmet;
+        assert_eq!(
+            way.reached(&struck(2_000), &probes, end_ns),
+            Some(Reached { at_ns: Some(end_ns), unmet: Vec::new() })
+        );
+        let unmet =
+            |recorder: &Recorder, probes: &[ProbeReport], end_ns| way.reached(recorder, probes, end_ns).unwrap().unmet;
         assert_eq!(unmet(&struck(2_000), &[], end_ns), ["the probe a.probe was not passed"]);
         assert_eq!(unmet(&struck(end_ns + 1), &probes, end_ns), ["no partition struck"]);
         assert_eq!(

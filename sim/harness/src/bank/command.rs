@@ -24,7 +24,7 @@ const AROUND_MAX: u64 = 100_000;
 /// Seeds that `renew` tries, unless told otherwise.
 const RENEW_SEEDS: u64 = 2000;
 
-const COMMANDS: [Command; 6] = [
+pub(crate) const COMMANDS: [Command; 6] = [
     Command {
         name: "bank list",
         words: "[ENTRY...] [--bank DIR]",
@@ -60,7 +60,7 @@ const COMMANDS: [Command; 6] = [
                 (fails in another way). Traces are compared within one build alone.\n\
                 It exits with the code of the worst: 18 stale, 19 gone, 17 gone though planted or expected, 40 does not repeat, that of\n\
                 its class for back and other, 2 for a file that is no entry.",
-        example: "sim bank replay seeds/register --around 200",
+        example: "sim bank replay seeds/negative --around 200",
     },
     Command {
         name: "bank close",
@@ -190,7 +190,11 @@ impl Place<'_> {
                 Kept::Plain(plain) => {
                     say!(
                         "{:<8} {:<16} {:<36} seed {:<8} {}",
-                        "fixed", "form 1", plain.simulation, plain.seed, plain.why
+                        "fixed",
+                        "form 1",
+                        plain.simulation,
+                        plain.seed,
+                        plain.why
                     );
                 }
             }

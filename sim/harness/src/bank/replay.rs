@@ -255,7 +255,9 @@ impl Replay<'_> {
             let path = from_root(&self.entry.path);
             told.push(match state {
                 State::Planted => format!("nothing catches the planted bug any more; it was: {}", facts.message),
-                State::Expected => format!("{} expects a failure, and there is none; it was: {}", facts.file, facts.message),
+                State::Expected => {
+                    format!("{} expects a failure, and there is none; it was: {}", facts.file, facts.message)
+                }
                 _ => format!("if it is mended: {} bank close {} --fixed-by COMMIT", called(), path.display()),
             });
             return Verdict::Gone;

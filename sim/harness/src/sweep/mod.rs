@@ -419,7 +419,12 @@ fn tell_past(past: &Past) {
     for found in past.open.values() {
         say!(
             "found earlier: {} {} {} {} seed {}: {}",
-            found.fingerprint, found.class, found.invariant, found.file, found.seed, found.message
+            found.fingerprint,
+            found.class,
+            found.invariant,
+            found.file,
+            found.seed,
+            found.message
         );
     }
 }
