@@ -181,7 +181,7 @@ fn each_command_has_help_with_an_example_and_says_what_is_wrong() {
         (&["run", file, "--first=yes"], "error: --first takes no value"),
         (
             &["run", file, "--from", "18446744073709551615"],
-            "error: --from: there are no 20 seeds after 18446744073709551615",
+            "error: --from: there are no 50 seeds after 18446744073709551615",
         ),
         (&["run", file, "--seed", "1", "--seed", "2"], "error: --seed is given twice"),
         (&["replay", file, "--seed", "1", "--times", "0"], "error: --times: at least one"),

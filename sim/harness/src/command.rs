@@ -328,8 +328,8 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     };
     let set = run_set(&scenario, &seeds, options);
     put!("{}", set.text());
-    for (report, _) in &set.findings {
-        say!("{}", known.told(&report.verdict.fingerprint, scenario.name()));
+    for (report, count) in &set.findings {
+        say!("{}", known.told(report, (*count, set.seeds)));
     }
     for told in pending.told() {
         say!("{told}");

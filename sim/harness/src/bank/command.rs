@@ -14,8 +14,8 @@ use crate::registry::Registry;
 use crate::set::{self, run_set};
 
 use super::around::AROUND;
-use super::build::{Build, from_root, root};
-use super::entry::{Entry, Kept, size};
+use super::build::{Build, date, day, from_root, root};
+use super::entry::{Entry, Kept, State, size};
 use super::keep::{Bank, FOLDER, PENDING, folder_of, make, replace, write};
 use super::replay::{Options, Replayed, Verdict, replay_all};
 
@@ -23,8 +23,10 @@ use super::replay::{Options, Replayed, Verdict, replay_all};
 const AROUND_MAX: u64 = 100_000;
 /// Seeds that `renew` tries, unless told otherwise.
 const RENEW_SEEDS: u64 = 2000;
+/// How long a mended entry stays in any case, in days.
+const PRUNE_DAYS: u64 = 365;
 
-pub(crate) const COMMANDS: [Command; 6] = [
+pub(crate) const COMMANDS: [Command; 7] = [
     Command {
         name: "bank list",
         words: "[ENTRY...] [--bank DIR]",
@@ -76,10 +78,19 @@ pub(crate) const COMMANDS: [Command; 6] = [
                 did, else by the first of N seeds (default: 2000) of its scenario file that does.",
         example: "sim bank renew seeds/negative/register-timer --seeds 5000",
     },
+    Command {
+        name: "bank prune",
+        words: "[ENTRY...] [--days N] [--gone] [--yes] [--bank DIR]",
+        about: "Takes entries out of the bank that have done their work: those that were mended, and opened N days ago or\n\
+                longer (default: 365); with --gone also those that come to their spot and pass, though nobody said what\n\
+                mended them. What must fail, what is stale, and what is of form 1 stays. It says which they are, and removes\n\
+                their files only with --yes.",
+        example: "sim bank prune --days 180",
+    },
 ];
 
 /// One line for the help of all commands.
-pub(crate) const USAGE: &str = "bank list|show|add|replay|close|renew ...";
+pub(crate) const USAGE: &str = "bank list|show|add|replay|close|renew|prune ...";
 
 /// Does a command of the bank.
 pub(crate) fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
@@ -111,6 +122,7 @@ pub(crate) fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, 
         "add" => at.add(),
         "replay" => at.replay(),
         "close" => at.close(),
+        "prune" => at.prune(),
         _ => at.renew(),
     }
 }
@@ -176,7 +188,11 @@ impl Place<'_> {
     }
 
     fn list(&self) -> Result<ExitCode, String> {
-        let (kept, broken) = self.asked()?;
+        let pending = pending_in(&self.folder);
+        let is_all = self.words.name.is_none();
+        // A bank of nothing but what is pending is a bank, too.
+        let asked = self.asked();
+        let (kept, broken) = if is_all && !pending.is_empty() { asked.unwrap_or_default() } else { asked? };
         for one in &kept {
             match one {
                 Kept::Plan(entry) => say!(
@@ -200,7 +216,6 @@ impl Place<'_> {
             }
         }
         say_broken(&broken);
-        let pending = pending_in(&self.folder);
         if !pending.is_empty() {
             let first = from_root(&pending[0]);
             say!("{} pending: {} bank add {} keeps the first", pending.len(), called(), first.display());
@@ -343,6 +358,42 @@ impl Place<'_> {
         replace(&old.path, &entry.print())?;
         say!("{}: seed {}, {}", from_root(&old.path).display(), entry.seed(), entry.facts.message);
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn prune(&self) -> Result<ExitCode, String> {
+        let days = self.words.number("days")?.unwrap_or(PRUNE_DAYS);
+        let until = date(day().saturating_sub(days));
+        let (kept, broken) = self.asked()?;
+        let (mut done, mut open) = (Vec::new(), Vec::new());
+        for one in kept {
+            match &one {
+                Kept::Plan(entry) if entry.state() == State::Fixed && entry.facts.opened <= until => {
+                    let by = entry.facts.fixed_by.clone().unwrap_or_default();
+                    done.push((entry.path.clone(), format!("opened {}, mended by {by}", entry.facts.opened)));
+                }
+                Kept::Plan(entry) if entry.state() == State::Open && self.words.has("gone") => open.push(one),
+                _ => {}
+            }
+        }
+        replay_all(&open, self.registry, &self.options()?, |one, replayed| {
+            if replayed.verdict == Verdict::Gone {
+                done.push((one.path().to_owned(), "comes to its spot and passes".to_owned()));
+            }
+        });
+        let is_sure = self.words.has("yes");
+        for (path, why) in &done {
+            if is_sure {
+                std::fs::remove_file(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+            say!("{} {}: {why}", if is_sure { "removed" } else { "done with" }, from_root(path).display());
+        }
+        match (done.len(), is_sure) {
+            (0, _) => say!("there is none to take out"),
+            (count, false) => say!("{count} entries; --yes removes their files"),
+            (count, true) => say!("{count} entries removed"),
+        }
+        say_broken(&broken);
+        Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 
     /// The first seed of its scenario file that fails as it did.

@@ -77,21 +77,18 @@ impl Bank {
         }
     }
 
-    /// Whether a failure of a scenario is known, in words.
-    pub(crate) fn told(&self, fingerprint: &str, scenario: &str) -> String {
-        let Some(entry) = self.of(fingerprint, scenario) else {
-            return format!("{} {fingerprint}: no entry of the bank", Standing::New.word());
+    /// The same in words, of a failure.
+    pub(crate) fn told(&self, report: &Report, share: (u64, u64)) -> String {
+        let fingerprint = &report.verdict.fingerprint;
+        let standing = self.standing(report, Some(share));
+        let Some(entry) = self.of(fingerprint, &report.scenario) else {
+            return format!("{} {fingerprint}: no entry of the bank", standing.word());
         };
-        let path = from_root(&entry.path);
-        match &entry.facts.fixed_by {
-            Some(by) if entry.state() == State::Fixed => {
-                format!("{} {fingerprint}: mended by {by}, and fails again: {}", Standing::Back.word(), path.display())
-            }
-            _ => {
-                let (known, state) = (Standing::Known.word(), entry.state().word());
-                format!("{known} {fingerprint}: {state} in the bank, {}", path.display())
-            }
-        }
+        let known = match &entry.facts.fixed_by {
+            Some(by) if standing == Standing::Back => format!("mended by {by}, and fails again:"),
+            _ => format!("{} in the bank,", entry.state().word()),
+        };
+        format!("{} {fingerprint}: {known} {}", standing.word(), from_root(&entry.path).display())
     }
 
     /// The entries that are plans.

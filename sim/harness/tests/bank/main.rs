@@ -162,6 +162,37 @@ fn what_is_mended_is_gone_then_green_and_back_when_it_fails_again() {
     assert_eq!((verdict.as_str(), code), ("BACK", 10), "{said}");
 }
 
+fn what_has_done_its_work_is_taken_out_and_only_on_request() {
+    let bed = Bed::new("prune");
+    let prune = |version: &str, flags: &[&str]| {
+        let (code, said) = bed.sim(version, &[&["bank", "prune"], flags].concat());
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    let nothing = "there is none to take out\n";
+    let entry = bed.keep(&bed.failing(1)[0]);
+    assert_eq!(prune("first", &["--days", "0", "--yes"]), nothing, "it is open");
+    assert_eq!(prune("first", &["--gone", "--yes"]), nothing, "it fails");
+    let said = prune("mended", &["--gone"]);
+    assert!(
+        said.contains("comes to its spot and passes") && said.contains("1 entries; --yes") && entry.exists(),
+        "{said}"
+    );
+    let said = prune("mended", &["--gone", "--yes"]);
+    assert!(said.contains("1 entries removed") && !entry.exists(), "{said}");
+
+    let entry = bed.keep(&bed.failing(1)[0]);
+    assert_eq!(bed.sim("mended", &["bank", "close", entry.to_str().unwrap(), "--fixed-by", "4e02d1c"]).0, 0);
+    assert_eq!(prune("mended", &["--yes"]), nothing, "it was opened today");
+    let said = prune("mended", &["--days", "0"]);
+    assert!(said.contains("mended by 4e02d1c") && entry.exists(), "{said}");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    let opened = text.lines().find(|line| line.starts_with("opened = ")).unwrap();
+    std::fs::write(&entry, text.replace(opened, "opened = \"2020-02-29\"")).unwrap();
+    let said = prune("mended", &["--yes"]);
+    assert!(said.contains("opened 2020-02-29") && !entry.exists(), "{said}");
+}
+
 fn what_is_renamed_is_renewed() {
     let bed = Bed::new("renewed");
     let entry = bed.keep(&bed.failing(1)[0]);
@@ -419,7 +450,7 @@ fn what_a_command_cannot_do_is_said() {
     assert!(code == 2 && said.contains("is there already: this defect is kept"), "{said}");
     let (code, said) = bed.sim("first", &["bank", "add", "adds.toml", "--seed", &seed[0], "--replace"]);
     assert!(code == 0 && bed.entries().len() == 1, "{said}");
-    for command in ["list", "show", "add", "replay", "close", "renew"] {
+    for command in ["list", "show", "add", "replay", "close", "renew", "prune"] {
         let (code, said) = bed.sim("first", &["bank", command, "--help"]);
         assert!(code == 0 && said.contains("example: sim bank "), "{said}");
     }
@@ -438,11 +469,12 @@ fn main() -> ExitCode {
     if args.first().is_some_and(is_command) {
         return simurgh_harness::main(&toy::registry());
     }
-    let cases: [Case; 14] = cases![
+    let cases: [Case; 15] = cases![
         one_await_more_is_replayed_or_stale_and_never_green,
         a_probe_that_is_gone_makes_it_stale_whether_it_fails_or_passes,
         a_place_that_is_gone_makes_it_stale,
         what_is_mended_is_gone_then_green_and_back_when_it_fails_again,
+        what_has_done_its_work_is_taken_out_and_only_on_request,
         what_is_renamed_is_renewed,
         a_failure_that_nobody_expects_is_pending_and_then_known,
         a_report_knows_what_the_bank_knows,
