@@ -104,7 +104,7 @@ pub fn main(registry: &Registry) -> ExitCode {
 fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
     let (name, rest) = args.split_first().map_or(("help", &[][..]), |(name, rest)| (name.as_str(), rest));
     let known = COMMANDS.iter().find(|command| command.name == name);
-    if let Some(Command { words, about, example, .. }) = known.filter(|_| rest.iter().any(is_help)) {
+    if let Some(Command { words, about, example, .. }) = known.filter(|_| rest.iter().any(|word| is_help(word))) {
         say!("{}\n\n{about}\n\nexample: {example}", format!("usage: sim {name} {words}").trim_end());
         return Ok(ExitCode::SUCCESS);
     }
@@ -127,7 +127,7 @@ fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
         "determinism" => {
             let flags = Flags::parse(rest, &["seeds"])?;
             let name = flags.name.clone().unwrap_or_else(|| "echo/chaos".into());
-            determinism(find(registry, Some(&name))?, flags.at_least_one("seeds")?.unwrap_or(1000))
+            Ok(determinism(find(registry, Some(&name))?, flags.at_least_one("seeds")?.unwrap_or(1000)))
         }
         "planted" => {
             let flags = Flags::parse(rest, &["seeds"])?;
@@ -155,8 +155,8 @@ pub fn called() -> String {
     std::env::var("SIMURGH_COMMAND").unwrap_or_else(|_| default())
 }
 
-fn is_help(word: &String) -> bool {
-    matches!(word.as_str(), "--help" | "-h")
+fn is_help(word: &str) -> bool {
+    matches!(word, "--help" | "-h")
 }
 
 fn find<'a>(registry: &'a Registry, name: Option<&String>) -> Result<&'a Simulation, String> {
@@ -302,7 +302,7 @@ fn must_show(simulation: &Simulation) -> Vec<Effect> {
     [Effect::Preempt, Effect::Reorder].into_iter().chain(caused).chain(simulation.shows.iter().copied()).collect()
 }
 
-fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> {
+fn determinism(simulation: &Simulation, count: u64) -> ExitCode {
     let began = Instant::now();
     let launch = launch(simulation);
     let seeds: Vec<u64> = (0..count).collect();
@@ -348,13 +348,13 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
     );
     if let Some((seed, part)) = differing {
         say!("seed {seed} does not repeat: {part}\n{}", find_difference(&launch, &Job::default(), seed));
-        return Ok(ExitCode::from(Verdict::Nondeterminism(String::new()).class().1));
+        return ExitCode::from(Verdict::Nondeterminism(String::new()).class().1);
     }
     if let Some(report) = first_bad {
         let report = look_again(&launch, &Job::default(), &report);
         let replay = format!("{} run {} --seed {}", called(), simulation.name, report.seed);
         say!("{}", describe_failure(simulation.name, &report, &replay));
-        return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
+        return ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1));
     }
     let must_show = must_show(simulation);
     let silent: Vec<&str> = Effect::ALL
@@ -364,10 +364,10 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         .collect();
     if !silent.is_empty() && count >= 100 {
         say!("FAIL: without any effect in {count} seeds: {}", silent.join(", "));
-        return Ok(ExitCode::FAILURE);
+        return ExitCode::FAILURE;
     }
     say!("PASS: every seed gave one hash, and the invariants held in all runs");
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 fn planted(simulations: &[&Simulation], count: u64) -> Result<ExitCode, String> {
