@@ -74,7 +74,8 @@ impl Invariant for LiveProgress {
             }
             "live.end" => self.calm = None,
             "history.invoke" => {
-                let what = format!("{} of {}", text(seen, "op"), text(seen, "key"));
+                // In quotes: which operation it was, and of which key, makes no other defect of it.
+                let what = format!("\"{} of {}\"", text(seen, "op"), text(seen, "key"));
                 self.waiting.insert(who(), (seen.at, what));
             }
             "history.ok" => drop(self.waiting.remove(&who())),

@@ -47,6 +47,14 @@ impl Invariant for PresenceConverges {
     fn node_ended(&mut self, node: &str) {
         self.nodes.remove(node);
     }
+
+    fn holds(&mut self) -> Result<(), String> {
+        self.judge()
+    }
+
+    fn checks(&self) -> &'static [&'static str] {
+        &["end"]
+    }
 }
 
 impl PresenceConverges {

@@ -7,7 +7,8 @@ use simurgh_sim::{Evidence, Invariant, Seen};
 /// When nothing changes any more and all is mended, all replicas hold the same.
 ///
 /// Reads `replica.digest.heartbeat` {`digest`}, what a replica holds, and `replica.settled`, after which it is judged at
-/// each digest and at the end. Planted bug: `register.gossip-forgets` tells the others of one key only.
+/// each digest and at the end. A scenario may have it asked at the end of the calm phase too, `check = "calm"`: whether
+/// they agree then, settled or not. Planted bug: `register.gossip-forgets` tells the others of one key only.
 #[derive(Debug, Default)]
 pub struct ReplicasConverge {
     digests: BTreeMap<String, String>,
@@ -18,7 +19,7 @@ impl ReplicasConverge {
     /// Who holds what, if they differ.
     fn judge(&self) -> Result<(), String> {
         let mut all = self.digests.iter();
-        let Some((first, held)) = all.next().filter(|_| self.settled) else { return Ok(()) };
+        let Some((first, held)) = all.next() else { return Ok(()) };
         match all.find(|(_, other)| *other != held) {
             None => Ok(()),
             Some((other, differs)) => Err(format!("{first} holds \"{held}\" and {other} holds \"{differs}\"")),
@@ -40,7 +41,7 @@ impl Invariant for ReplicasConverge {
             }
             _ => return Ok(()),
         }
-        self.judge()
+        self.end()
     }
 
     fn node_ended(&mut self, node: &str) {
@@ -59,7 +60,15 @@ impl Invariant for ReplicasConverge {
         differs.map(evidence).collect()
     }
 
-    fn end(&mut self) -> Result<(), String> {
+    fn holds(&mut self) -> Result<(), String> {
         self.judge()
+    }
+
+    fn checks(&self) -> &'static [&'static str] {
+        &["end", "calm"]
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        if self.settled { self.judge() } else { Ok(()) }
     }
 }

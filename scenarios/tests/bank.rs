@@ -39,11 +39,62 @@ fn each_negative_is_in_the_bank() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("negative");
     let names = toml_files(&folder).into_iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned());
     for name in names {
-        // One that fails by its very world holds no planted bug: it is open.
-        let stands = |line: &str| line.starts_with("planted ") || line.starts_with("open ");
-        let is_it = |line: &str| stands(line) && line.contains(&format!(" negative/{name} "));
+        // One that fails by its very world holds no planted bug: its file expects that.
+        let stands = if name == "register-impossible" { "expected " } else { "planted " };
+        let is_it = |line: &str| line.starts_with(stands) && line.contains(&format!(" negative/{name} "));
         assert!(said.lines().any(is_it), "negative/{name} is missing in:\n{said}");
     }
+}
+
+/// What each entry of the register comes to in another version of it: its verdict, by its folder.
+fn replayed_in(version: &str) -> (Option<i32>, Vec<(String, String)>, String) {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../seeds/negative");
+    let output = Command::new(env!("CARGO_BIN_EXE_scenarios"))
+        .args(["bank", "replay", seeds])
+        .env("SIMURGH_REGISTER", version)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let verdict = |line: &str| {
+        let (verdict, path) = line.split_once(' ')?;
+        let folder = path.trim().split("register-").nth(1)?.split('/').next()?;
+        (!line.starts_with(' ')).then(|| (folder.to_owned(), verdict.to_owned()))
+    };
+    (output.status.code(), said.lines().filter_map(verdict).collect(), said)
+}
+
+#[test]
+fn one_await_more_in_the_register_finds_each_bug_again_or_says_that_it_does_not() {
+    let (code, verdicts, said) = replayed_in("await");
+    assert!(verdicts.len() >= 18, "{said}");
+    let count = |wanted: &[&str]| verdicts.iter().filter(|(_, verdict)| wanted.contains(&verdict.as_str())).count();
+    let (found, lost) = (count(&["replayed", "moved"]), count(&["STALE", "GONE"]));
+    assert_eq!(found + lost, verdicts.len(), "none is green, and none fails in another way: {said}");
+    assert!(found >= 15, "{found} of {} entries still find their bug: {said}", verdicts.len());
+    // One that comes to its spot and does not fail is as red as one that does not come there.
+    assert_eq!(code == Some(0), lost == 0, "{said}");
+    assert!(matches!(code, Some(0 | 17 | 18)), "{code:?}: {said}");
+    // It is another version: a run of many decisions has another trace.
+    assert!(said.contains("the trace is another one"), "{said}");
+}
+
+#[test]
+fn a_probe_that_is_gone_from_the_register_makes_stale_what_it_told() {
+    let (code, verdicts, said) = replayed_in("no-probe");
+    assert_eq!(code, Some(18), "{said}");
+    let mut stale = 0;
+    for (folder, verdict) in &verdicts {
+        let entries = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../seeds/negative/register-{folder}"));
+        let told_by_it = toml_files(&entries).iter().any(|path| {
+            let text = std::fs::read_to_string(path).unwrap();
+            text.lines().any(|line| line.starts_with("reach = ") && line.contains("register.waited"))
+        });
+        assert_eq!(verdict, if told_by_it { "STALE" } else { "replayed" }, "{folder}: {said}");
+        stale += usize::from(told_by_it);
+    }
+    assert!(stale >= 8, "{stale}: {said}");
+    assert!(said.contains("the probe register.waited was not passed"), "{said}");
+    assert!(said.contains("probe register.waited was never seen"), "{said}");
 }
 
 #[test]

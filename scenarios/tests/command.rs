@@ -113,6 +113,10 @@ fn bad_input_is_one_clear_line() {
         (&["run", "echo/chaos", "--world", "mars"], "error: --world: there is no mars;"),
         (&["run", "echo/chaos", "--planted", "x"], "error: --planted: echo/chaos has no x; it has: "),
         (&["determinism", "--seeds", "0"], "error: --seeds: at least one"),
+        (&["run", "echo/chaos", "--seeds", "0"], "error: --seeds: at least one"),
+        (&["run", "echo/chaos", "--seed", "--world"], "error: --seed wants a value"),
+        (&["planted", "--seeds", "0"], "error: --seeds: at least one"),
+        (&["mutants", "echo/chaos"], "error: echo/chaos: this command takes no name"),
         (&["mutants", "--calm", "0"], "error: --calm: at least one"),
         (&["mutants", "--only", "x"], "error: --only: there is no x; there are net.cap-check-then-act"),
         (&["mutants", "--strategy", "lucky"], "error: --strategy: there is no lucky; there are default"),
@@ -121,5 +125,52 @@ fn bad_input_is_one_clear_line() {
         let text = text(&output);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
         assert!(text.starts_with(says) && text.lines().count() == 1, "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn each_command_of_simulations_has_help_with_an_example() {
+    for command in ["determinism", "planted", "mutants"] {
+        let output = sim(&[command, "--help"]);
+        let text = text(&output);
+        assert!(output.status.success() && text.starts_with(&format!("usage: sim {command} ")), "{text}");
+        assert!(text.contains(&format!("example: sim {command} ")), "{text}");
+    }
+}
+
+/// As with `| head`: there is nobody who reads, and it ends as a Unix tool does.
+#[test]
+fn who_has_read_enough_ends_a_command_quietly() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/negative/register-unlocked.toml");
+    let bank = concat!(env!("CARGO_MANIFEST_DIR"), "/../seeds");
+    for args in [
+        &["help"][..],
+        &["list"],
+        &["list", "--names"],
+        &["schema"],
+        &["explain", file],
+        &["run", file, "--seed", "1"],
+        &["replay", file, "--seed", "1"],
+        &["run", "--help"],
+        &["bank", "list", "--bank", bank],
+        &["bank", "show", "--bank", bank, "negative/register-unlocked"],
+        &["bank", "--help"],
+        &["run", "echo/chaos", "--seed", "1"],
+        &["determinism", "--help"],
+    ] {
+        for errors_too in [false, true] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut command = Command::new(env!("CARGO_BIN_EXE_scenarios"));
+            if errors_too {
+                command.stderr(writer.try_clone().unwrap());
+            } else {
+                command.stderr(std::process::Stdio::piped());
+            }
+            let output = command.args(args).stdout(writer).spawn().unwrap().wait_with_output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(141), "{args:?}: {errors}");
+            assert!(!errors.contains("panicked") && !errors.contains("error"), "{args:?}: {errors}");
+        }
     }
 }

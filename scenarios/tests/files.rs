@@ -40,6 +40,57 @@ fn every_file_comes_to_what_it_expects() {
     }
 }
 
+/// Whatever the key was, and whether it was a read or a write, and whichever tasks were alive.
+#[test]
+fn one_bug_at_many_seeds_is_one_finding() {
+    let folder = tempfile();
+    for name in
+        ["register-waits-for-all", "register-timer", "register-livelock", "register-impossible", "register-unlocked"]
+    {
+        let (json, file) =
+            (folder.join(format!("{name}.json")), format!("{}/negative/{name}.toml", env!("CARGO_MANIFEST_DIR")));
+        let output = sim(&["run", &file, "--seeds", "60", "--json", json.to_str().unwrap()]);
+        assert!(output.status.success(), "{}", text(&output));
+        let set: SetReport = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+        assert_eq!(set.findings.len(), 1, "{}", text(&output));
+        assert!(set.findings[0].1 >= 20, "{}", text(&output));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn replicas_may_be_asked_at_the_end_of_the_calm_and_at_no_event() {
+    let folder = tempfile();
+    let run = |check: &str| {
+        let path = folder.join("asked.toml");
+        let text = format!(
+            "schema = 1\nname = \"test/asked\"\nwhy = \"when it is asked\"\nextends = \"{}/negative/register-divergence.toml\"\n\
+             [[invariant]]\nname = \"replica.converges\"\n{check}",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        std::fs::write(&path, text).unwrap();
+        let output = sim(&["replay", path.to_str().unwrap(), "--seed", "1"]);
+        (output.status.code(), self::text(&output))
+    };
+    // When it was last told: in seconds.
+    let ended = |said: &str| -> f64 {
+        let line = said.lines().rfind(|line| line.contains(" s #")).unwrap();
+        line.trim_start().split(' ').next().unwrap().parse().unwrap()
+    };
+    let (own, at_calm) = (run(""), run("check = \"calm\"\n"));
+    for (code, said) in [&own, &at_calm] {
+        assert!(*code == Some(10) && said.contains(": invariant replica.converges "), "{said}");
+    }
+    assert!(ended(&at_calm.1) + 5.0 < ended(&own.1), "before all is settled: {} {}", at_calm.1, own.1);
+    let (code, said) = run("check = \"event\"\n");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("asked.toml:7:9: replica.converges cannot be asked at event; it has the checks end, calm"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 /// The hash line of a replay.
 fn hash(args: &[&str]) -> String {
     let output = text(&sim(args));
@@ -122,6 +173,21 @@ fn each_command_has_help_with_an_example_and_says_what_is_wrong() {
             "error: --planted: there is no planted bug echo.byte-twise; the nearest is",
         ),
         (&["replay", file], "error: --seed S: which run?"),
+        (&["schema", "all"], "error: all: sim schema takes no name; usage: sim schema"),
+        (&["list", "scenarios"], "error: scenarios: sim list takes no name; usage: sim list [--folder DIR] [--names]"),
+        (&["run", file, "--seeds", "0"], "error: --seeds: at least one"),
+        (&["run", file, "--seeds", "few"], "error: --seeds: \"few\" is not a number"),
+        (&["run", file, "--json", "--first"], "error: --json wants a value"),
+        (&["run", file, "--first=yes"], "error: --first takes no value"),
+        (
+            &["run", file, "--from", "18446744073709551615"],
+            "error: --from: there are no 50 seeds after 18446744073709551615",
+        ),
+        (&["run", file, "--seed", "1", "--seed", "2"], "error: --seed is given twice"),
+        (&["replay", file, "--seed", "1", "--times", "0"], "error: --times: at least one"),
+        (&["sweep", "--jobs", "0"], "error: --jobs: at least one"),
+        (&["sweep", "--minutes", "soon"], "error: --minutes: \"soon\" is not a number of minutes"),
+        (&["report", file], "error: this is no report: "),
     ] {
         let output = sim(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output));

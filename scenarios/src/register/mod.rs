@@ -24,7 +24,7 @@ use simurgh_invariants::{
 };
 use simurgh_sim::{Node, Outcome, Registry, Sim, Simulation, Stream};
 
-use client::{Client, GIVES_UP};
+use client::{Change, Client, GIVES_UP};
 
 const PORT: u16 = 4200;
 /// The numbers of a client's operations begin with its own.
@@ -112,7 +112,7 @@ async fn replica() -> Result<(), String> {
 
 /// What a client does until nobody wants anything any more.
 async fn work(replicas: Vec<SocketAddr>, number: u64, mut stream: Stream) {
-    let client = Client::new(replicas);
+    let client = Client::new(replicas, Change::default());
     for op in 1.. {
         sleep(stream.between(10, 300).millis()).await;
         if env::var("QUIET").is_some() {

@@ -8,13 +8,15 @@ use simurgh_invariants::{
     HistoryLinearizable, LiveProgress, MemoryBounded, NodeQuiesces, OnceEffect, ReplicasConverge,
 };
 
-use super::client::Client;
+use super::client::{Change, Client};
 use super::{KEYS, OPS_OF_ONE, PORT, WITHIN, laws, replica};
 
 /// Adds the register, its workload, its invariants and its planted bugs.
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "a register on several replicas, read and written through majorities";
     let subject = Subject::new("register", about).role("replica", serve).on_calm(calm).on_end(end);
+    let change = change();
+    let work = move |client| work(client, change);
     let workload = Workload::new("register.ops", "register", "reads and writes", &["read", "write"], work);
     let registry = registry
         .subject(subject)
@@ -57,11 +59,18 @@ async fn serve(seat: Seat) -> Result<(), String> {
     replica::main(PORT, others.map(|place| SocketAddr::new(place.ip, PORT)).collect()).await
 }
 
-async fn work(mut client: HarnessClient) -> Result<(), String> {
+/// The version of the register that a test of the bank wants: `SIMURGH_REGISTER=await` or `no-probe`.
+#[allow(clippy::disallowed_methods)] // the environment of this program, and of no node
+fn change() -> Change {
+    let wanted = std::env::var("SIMURGH_REGISTER").unwrap_or_default();
+    Change { awaits_more: wanted == "await", leaves_probe_out: wanted == "no-probe" }
+}
+
+async fn work(mut client: HarnessClient, change: Change) -> Result<(), String> {
     let replicas = client.seat.of_role("replica").map(|place| SocketAddr::new(place.ip, PORT)).collect();
     let name = client.seat.name().to_owned();
     let number = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-    let register = Client::new(replicas);
+    let register = Client::new(replicas, change);
     while let Some(mut op) = client.next().await {
         let key = op.draws.pick(&KEYS).copied().expect("there are keys");
         match op.name {

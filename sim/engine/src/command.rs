@@ -3,8 +3,6 @@
 //! A program calls [`main`] with a [`Registry`]; in this repository that program is the crate
 //! `scenarios`, behind `cargo sim`.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
-
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -20,32 +18,74 @@ use crate::runner::{Goal, Progress, all_cores, describe_failure, find_difference
 use crate::tally::Tally;
 use crate::verdict::Verdict;
 use crate::worker::{Job, Launch, World};
+use crate::{put, say, warn};
 
 const HELP: &str = "\
 Runs simulations: whole systems under virtual time, network and scheduling, all drawn from a seed.
 
-usage: sim list
-       sim run NAME [--seeds N] [--seed S] [--world own|calm|random|pct|pos|fifo] [--planted BUG] [--trace FILE]
-       sim determinism [NAME] [--seeds N]
-       sim planted [NAME] [--seeds N]
-       sim mutants [--seeds N] [--calm N] [--bases N] [--base SEED] [--only BUG] [--strategy S]
-
-  list         the simulations, with the planted bugs that each must find
-  run          runs a simulation under many seeds (default 100), or under one
-  determinism  runs each seed twice, in a batch and in a process of its own, and a tenth in reverse
-               order and in parallel: all hashes must be equal (default 1000 seeds of echo/chaos)
-  planted      looks for each planted bug: found by the default world, missed by the calm one, and
-               clean when it is not planted (default 1000 seeds)
-  mutants      how soon the default world finds each of the bugs that are planted in real services: under each strategy
-               from --base on (default 0), under the default from 20 others on, for at most 1000 seeds each; and that
-               the calm world misses it, and that the simulations are clean without (--calm seeds each). Writes the report, unless it was
-               asked for less. What is known of this build is not measured again: an interrupted one goes on.
-
-  --strategy     default, random, pct, pos or fifo: only that one
-  --world calm   first come first served, no faults; random, pct, pos and fifo choose the strategy alone
-
-example: sim run echo/chaos --seeds 200
 ";
+
+/// A command: its name, its words, what it does, and an example.
+struct Command {
+    name: &'static str,
+    words: &'static str,
+    about: &'static str,
+    example: &'static str,
+}
+
+const COMMANDS: [Command; 5] = [
+    Command {
+        name: "list",
+        words: "",
+        about: "the simulations, with the planted bugs that each must find",
+        example: "sim list",
+    },
+    Command {
+        name: "run",
+        words: "NAME [--seeds N] [--seed S] [--world own|calm|random|pct|pos|fifo] [--planted BUG] [--trace FILE]",
+        about: "runs a simulation under many seeds (default 100), or under one. --world calm is first come first served,\n\
+                without faults; random, pct, pos and fifo choose the strategy alone. --trace writes every event",
+        example: "sim run echo/chaos --seeds 200",
+    },
+    Command {
+        name: "determinism",
+        words: "[NAME] [--seeds N]",
+        about: "runs each seed twice, in a batch and in a process of its own, and a tenth in reverse order and in\n\
+                parallel: all hashes must be equal (default 1000 seeds of echo/chaos)",
+        example: "sim determinism echo/chaos --seeds 200",
+    },
+    Command {
+        name: "planted",
+        words: "[NAME] [--seeds N]",
+        about: "looks for each planted bug: found by the default world, missed by the calm one, and clean when it is not\n\
+                planted (default 1000 seeds)",
+        example: "sim planted echo/chaos",
+    },
+    Command {
+        name: "mutants",
+        words: "[--seeds N] [--calm N] [--bases N] [--base SEED] [--only BUG] [--strategy S]",
+        about: "how soon the default world finds each of the bugs that are planted in real services: under each strategy\n\
+                from --base on (default 0), under the default from 20 others on, for at most 1000 seeds each; and that\n\
+                the calm world misses it, and that the simulations are clean without (--calm seeds each). --strategy\n\
+                (default, random, pct, pos or fifo) is only that one. Writes the report, unless it was asked for less.\n\
+                What is known of this build is not measured again: an interrupted one goes on",
+        example: "sim mutants --only net.lost-wakeup --calm 3",
+    },
+];
+
+/// The help of all commands.
+fn help() -> String {
+    let mut text = HELP.to_owned();
+    for Command { name, words, .. } in &COMMANDS {
+        let _ = writeln!(text, "{}", format!("usage: sim {name} {words}").trim_end());
+    }
+    let _ = writeln!(text, "       sim COMMAND --help says more\n");
+    for Command { name, about, .. } in &COMMANDS {
+        let _ = writeln!(text, "  {name:<12} {}", about.replace('\n', &format!("\n{:15}", "")));
+    }
+    let _ = writeln!(text, "\nexample: {}", COMMANDS[1].example);
+    text
+}
 
 /// Runs the command line of this process on a registry.
 pub fn main(registry: &Registry) -> ExitCode {
@@ -55,7 +95,7 @@ pub fn main(registry: &Registry) -> ExitCode {
     match command(registry, words) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("error: {why}");
+            warn!("error: {why}");
             ExitCode::from(2)
         }
     }
@@ -63,6 +103,11 @@ pub fn main(registry: &Registry) -> ExitCode {
 
 fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
     let (name, rest) = args.split_first().map_or(("help", &[][..]), |(name, rest)| (name.as_str(), rest));
+    let known = COMMANDS.iter().find(|command| command.name == name);
+    if let Some(Command { words, about, example, .. }) = known.filter(|_| rest.iter().any(|word| is_help(word))) {
+        say!("{}\n\n{about}\n\nexample: {example}", format!("usage: sim {name} {words}").trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
     match name {
         "__worker" => {
             let simulation = find(registry, rest.first())?;
@@ -71,8 +116,8 @@ fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
             Ok(ExitCode::SUCCESS)
         }
         "list" => {
-            Flags::parse(rest, &[])?;
-            print!("{}", list(registry));
+            Flags::parse(rest, &[])?.without_name()?;
+            put!("{}", list(registry));
             Ok(ExitCode::SUCCESS)
         }
         "run" => {
@@ -82,20 +127,21 @@ fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
         "determinism" => {
             let flags = Flags::parse(rest, &["seeds"])?;
             let name = flags.name.clone().unwrap_or_else(|| "echo/chaos".into());
-            determinism(find(registry, Some(&name))?, flags.number("seeds")?.unwrap_or(1000))
+            Ok(determinism(find(registry, Some(&name))?, flags.at_least_one("seeds")?.unwrap_or(1000)))
         }
         "planted" => {
             let flags = Flags::parse(rest, &["seeds"])?;
             let chosen = flags.name.as_ref().map(|name| find(registry, Some(name))).transpose()?;
             let all = registry.iter().filter(|simulation| chosen.is_none_or(|chosen| chosen.name == simulation.name));
-            planted(&all.collect::<Vec<_>>(), flags.number("seeds")?.unwrap_or(1000))
+            planted(&all.collect::<Vec<_>>(), flags.at_least_one("seeds")?.unwrap_or(1000))
         }
         "mutants" => {
             let flags = Flags::parse(rest, &["seeds", "calm", "bases", "base", "only", "strategy"])?;
+            flags.without_name()?;
             mutants::command(registry, &flags)
         }
         "help" | "--help" | "-h" => {
-            print!("{HELP}");
+            put!("{}", help());
             Ok(ExitCode::SUCCESS)
         }
         other => Err(format!("there is no command {other}; sim help lists them")),
@@ -107,6 +153,10 @@ pub fn called() -> String {
     let by_simurgh = std::env::args().nth(1).is_some_and(|word| word == "sim");
     let default = || if by_simurgh { "simurgh sim" } else { "cargo sim" }.to_owned();
     std::env::var("SIMURGH_COMMAND").unwrap_or_else(|_| default())
+}
+
+fn is_help(word: &str) -> bool {
+    matches!(word, "--help" | "-h")
 }
 
 fn find<'a>(registry: &'a Registry, name: Option<&String>) -> Result<&'a Simulation, String> {
@@ -138,7 +188,7 @@ pub(crate) fn launch(simulation: &Simulation) -> Launch {
 fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
     let seeds: Vec<u64> = match flags.number("seed")? {
         Some(seed) => vec![seed],
-        None => (0..flags.number("seeds")?.unwrap_or(100)).collect(),
+        None => (0..flags.at_least_one("seeds")?.unwrap_or(100)).collect(),
     };
     let world = match flags.values.get("world") {
         Some(name) => World::parse(name)
@@ -172,11 +222,11 @@ fn run(simulation: &Simulation, flags: &Flags) -> Result<ExitCode, String> {
         true
     });
     progress.finish();
-    print!("{}", total.text(simulation.name, progress.per_minute()));
+    put!("{}", total.text(simulation.name, progress.per_minute()));
     let Some(report) = first_bad else { return Ok(ExitCode::SUCCESS) };
     let bug = job.planted.as_ref().map(|bug| format!(" --planted {bug}")).unwrap_or_default();
     let replay = format!("{} run {} --seed {}{bug}", called(), simulation.name, report.seed);
-    println!("\n{}", describe_failure(simulation.name, &report, &replay));
+    say!("\n{}", describe_failure(simulation.name, &report, &replay));
     Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)))
 }
 
@@ -252,10 +302,7 @@ fn must_show(simulation: &Simulation) -> Vec<Effect> {
     [Effect::Preempt, Effect::Reorder].into_iter().chain(caused).chain(simulation.shows.iter().copied()).collect()
 }
 
-fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> {
-    if count == 0 {
-        return Err("--seeds: at least one".into());
-    }
+fn determinism(simulation: &Simulation, count: u64) -> ExitCode {
     let began = Instant::now();
     let launch = launch(simulation);
     let seeds: Vec<u64> = (0..count).collect();
@@ -290,24 +337,24 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
             true
         });
         progress.finish();
-        println!("{what}: {equal} of {} hashes equal, {:.0} seeds a minute", job.seeds.len(), progress.per_minute());
+        say!("{what}: {equal} of {} hashes equal, {:.0} seeds a minute", job.seeds.len(), progress.per_minute());
     }
-    print!("{}", total.effects_text());
-    println!(
+    put!("{}", total.effects_text());
+    say!(
         "{count} seeds, {} events, {:.0} s of virtual time, in {:.0} s",
         total.events,
         total.virtual_s,
         began.elapsed().as_secs_f64()
     );
     if let Some((seed, part)) = differing {
-        println!("seed {seed} does not repeat: {part}\n{}", find_difference(&launch, &Job::default(), seed));
-        return Ok(ExitCode::from(Verdict::Nondeterminism(String::new()).class().1));
+        say!("seed {seed} does not repeat: {part}\n{}", find_difference(&launch, &Job::default(), seed));
+        return ExitCode::from(Verdict::Nondeterminism(String::new()).class().1);
     }
     if let Some(report) = first_bad {
         let report = look_again(&launch, &Job::default(), &report);
         let replay = format!("{} run {} --seed {}", called(), simulation.name, report.seed);
-        println!("{}", describe_failure(simulation.name, &report, &replay));
-        return Ok(ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1)));
+        say!("{}", describe_failure(simulation.name, &report, &replay));
+        return ExitCode::from(report.failure.as_ref().map_or(1, |failure| failure.class().1));
     }
     let must_show = must_show(simulation);
     let silent: Vec<&str> = Effect::ALL
@@ -316,17 +363,17 @@ fn determinism(simulation: &Simulation, count: u64) -> Result<ExitCode, String> 
         .map(|(_, name, _)| *name)
         .collect();
     if !silent.is_empty() && count >= 100 {
-        println!("FAIL: without any effect in {count} seeds: {}", silent.join(", "));
-        return Ok(ExitCode::FAILURE);
+        say!("FAIL: without any effect in {count} seeds: {}", silent.join(", "));
+        return ExitCode::FAILURE;
     }
-    println!("PASS: every seed gave one hash, and the invariants held in all runs");
-    Ok(ExitCode::SUCCESS)
+    say!("PASS: every seed gave one hash, and the invariants held in all runs");
+    ExitCode::SUCCESS
 }
 
 fn planted(simulations: &[&Simulation], count: u64) -> Result<ExitCode, String> {
     let mut good = true;
     let mut looked = false;
-    println!("{:<34} {:<16} {:>10} {:>8}  found as", "planted bug", "simulation", "first seed", "of 100");
+    say!("{:<34} {:<16} {:>10} {:>8}  found as", "planted bug", "simulation", "first seed", "of 100");
     for simulation in simulations {
         let launch = launch(simulation);
         for bug in simulation.bugs() {
@@ -347,19 +394,19 @@ fn planted(simulations: &[&Simulation], count: u64) -> Result<ExitCode, String> 
                 (false, true) => "needs no faults",
                 (false, false) => "FOUND BY THE CALM WORLD TOO",
             };
-            println!("{bug:<34} {:<16} {seed:>10} {of_100:>8}  {what}; {calm}", simulation.name);
+            say!("{bug:<34} {:<16} {seed:>10} {of_100:>8}  {what}; {calm}", simulation.name);
         }
         if simulation.bugs().next().is_some() {
             let clean = first_failure(&launch, &Job { seeds: (0..count).collect(), ..Job::default() });
             good &= clean.is_none();
             let verdict = clean.map_or_else(|| "clean".to_owned(), |report| format!("FAILS with seed {}", report.seed));
-            println!("{:<34} {:<16} {count} seeds: {verdict}", "(none)", simulation.name);
+            say!("{:<34} {:<16} {count} seeds: {verdict}", "(none)", simulation.name);
         }
     }
     if !looked {
         return Err("no planted bugs there".into());
     }
-    println!(
+    say!(
         "{}",
         if good {
             "PASS: each found, those that need faults missed by the calm world, clean when mended"

@@ -27,10 +27,25 @@ impl Flags {
             if !known.contains(&flag) {
                 return Err(format!("there is no --{flag} here; sim help lists what there is"));
             }
-            let value = value.or_else(|| words.next().cloned()).ok_or_else(|| format!("--{flag} wants a value"))?;
+            // What begins as a flag is the next flag.
+            let next =
+                |words: &mut std::slice::Iter<'_, String>| words.next().filter(|word| !word.starts_with("--")).cloned();
+            let value = value.or_else(|| next(&mut words)).ok_or_else(|| format!("--{flag} wants a value"))?;
             flags.values.insert(flag.to_owned(), value);
         }
         Ok(flags)
+    }
+
+    /// For a command that takes none.
+    pub(crate) fn without_name(&self) -> Result<(), String> {
+        self.name.as_ref().map_or(Ok(()), |name| Err(format!("{name}: this command takes no name")))
+    }
+
+    pub(crate) fn at_least_one(&self, flag: &str) -> Result<Option<u64>, String> {
+        match self.number(flag)? {
+            Some(0) => Err(format!("--{flag}: at least one")),
+            number => Ok(number),
+        }
     }
 
     pub(crate) fn number(&self, flag: &str) -> Result<Option<u64>, String> {

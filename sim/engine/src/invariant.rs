@@ -60,9 +60,16 @@ pub trait Invariant {
     }
 
     /// Whether it holds now, by what was seen so far. Asked by who runs the simulation ([`crate::Sim::ask`]): a
-    /// scenario says when.
+    /// scenario says when, if it is at one of [`Invariant::checks`].
     fn holds(&mut self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// The moments at which asking [`Invariant::holds`] makes sense, for the `check` of a scenario file: `step`, `event`,
+    /// `every`, `calm`, `end`. The first is meant if a file says nothing. None, and a file that names one is refused: such
+    /// an invariant judges at its own hooks alone.
+    fn checks(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// All faults are mended and the calm phase is over: what must come true in the end has had its time.

@@ -56,6 +56,7 @@ mod schedule;
 mod sim;
 mod tally;
 mod tasks;
+mod terminal;
 mod trace;
 mod verdict;
 mod waiter;
@@ -90,6 +91,7 @@ pub use worker::run_watched;
 pub mod shared {
     pub use crate::command::called;
     pub use crate::runner::{Goal, Progress, all_cores, in_batches};
+    pub use crate::terminal::{put, warn};
     pub use crate::worker::tail;
 }
 

@@ -10,8 +10,6 @@
 //! All in one world, [`Profile::nasty`](crate::Profile::nasty), whatever the simulation's own is. What was measured is kept beside the program,
 //! line by line, for as long as the program is the same.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
-
 mod keep;
 mod page;
 
@@ -27,6 +25,7 @@ use crate::flags::Flags;
 use crate::registry::{Mutant, Registry};
 use crate::runner::all_cores;
 use crate::worker::{Job, World};
+use crate::{say, warn};
 
 use keep::Keep;
 
@@ -172,7 +171,7 @@ pub(crate) fn command(registry: &Registry, flags: &Flags) -> Result<ExitCode, St
     let keep = Keep::open()?;
     let began = Instant::now();
     let mut rows = Vec::new();
-    println!("{}", page::line_head());
+    say!("{}", page::line_head());
     for (number, mutant) in chosen.iter().enumerate() {
         let mut found = run(registry, &keep, &plan.searches(mutant));
         let mut take = |world, first| found.remove(&(world, first)).expect("each search has ended");
@@ -181,9 +180,9 @@ pub(crate) fn command(registry: &Registry, flags: &Flags) -> Result<ExitCode, St
         let bases = found.into_values().collect();
         let files = places.get(mutant.bug).cloned().unwrap_or_default();
         let row = Row { mutant, places: files, by_strategy, bases, calm };
-        println!("{}", page::line(&row));
+        say!("{}", page::line(&row));
         rows.push(row);
-        eprintln!("{}/{} mutants, {:.0} s", number + 1, chosen.len(), began.elapsed().as_secs_f64());
+        warn!("{}/{} mutants, {:.0} s", number + 1, chosen.len(), began.elapsed().as_secs_f64());
     }
     let mut simulations: Vec<&'static str> = chosen.iter().map(|mutant| mutant.simulation).collect();
     simulations.sort_unstable();
@@ -200,20 +199,20 @@ pub(crate) fn command(registry: &Registry, flags: &Flags) -> Result<ExitCode, St
             || format!("{} seeds: clean", plan.calm),
             |(seeds, by)| format!("FAILS with seed {}: {by}", plan.base + seeds - 1),
         );
-        println!("{:<34} {:<18} {verdict}", "(none)", search.simulation);
+        say!("{:<34} {:<18} {verdict}", "(none)", search.simulation);
         failing.extend(bad.is_some().then_some(search.simulation));
     }
     let bad: Vec<&str> = rows.iter().filter(|row| !row.is_good()).map(|row| row.mutant.bug).collect();
     if plan.is_whole() {
         let path = mutants.root.join(&mutants.report);
         page::write(&path, &rows, plan.seeds, plan.bases)?;
-        println!("written to {}", path.display());
+        say!("written to {}", path.display());
     }
     if bad.is_empty() && failing.is_empty() {
-        println!("PASS: each is found by the default world and missed by the calm one; clean when mended");
+        say!("PASS: each is found by the default world and missed by the calm one; clean when mended");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("FAIL: {}", bad.into_iter().chain(failing).collect::<Vec<_>>().join(", "));
+    say!("FAIL: {}", bad.into_iter().chain(failing).collect::<Vec<_>>().join(", "));
     Ok(ExitCode::FAILURE)
 }
 

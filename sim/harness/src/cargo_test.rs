@@ -3,11 +3,11 @@
 //! It understands what the harness of the standard library does: words that names must contain, `--exact`, `--skip`,
 //! `--list`; what says how those are run in threads or printed changes nothing here.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
-
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
+
+use simurgh_sim::{say, warn};
 
 use crate::command::collect;
 use crate::file::Scenario;
@@ -60,7 +60,7 @@ pub(crate) fn main(registry: &Registry, folder: &Path, args: &[String]) -> ExitC
     let seeds = match std::env::var("SIM_SEEDS").ok().map(|text| text.replace('_', "").parse::<u64>()).transpose() {
         Ok(seeds) => seeds,
         Err(error) => {
-            eprintln!("error: SIM_SEEDS: {error}");
+            warn!("error: SIM_SEEDS: {error}");
             return ExitCode::from(2);
         }
     };
@@ -69,31 +69,31 @@ pub(crate) fn main(registry: &Registry, folder: &Path, args: &[String]) -> ExitC
     collect(folder, &mut files);
     files.sort();
     if files.is_empty() {
-        eprintln!("error: there is no scenario file in {}, which Registry::files names", folder.display());
+        warn!("error: there is no scenario file in {}, which Registry::files names", folder.display());
         return ExitCode::from(FAILED);
     }
     let name_of = |path: &Path| path.display().to_string();
     let (run, left_out): (Vec<_>, Vec<_>) = files.into_iter().partition(|path| wanted.takes(&name_of(path)));
     if wanted.is_list {
         for path in &run {
-            println!("{}: test", name_of(path));
+            say!("{}: test", name_of(path));
         }
         return ExitCode::SUCCESS;
     }
     let began = Instant::now();
-    println!("\nrunning {} scenario files", run.len());
+    say!("\nrunning {} scenario files", run.len());
     let failed: Vec<String> = run
         .iter()
         .filter_map(|path| {
             let outcome = one(registry, path, seeds);
-            println!("scenario {} ... {}", name_of(path), if outcome.is_ok() { "ok" } else { "FAILED" });
+            say!("scenario {} ... {}", name_of(path), if outcome.is_ok() { "ok" } else { "FAILED" });
             outcome.err()
         })
         .collect();
     if !failed.is_empty() {
-        println!("\nfailures:\n\n{}", failed.join("\n"));
+        say!("\nfailures:\n\n{}", failed.join("\n"));
     }
-    println!(
+    say!(
         "\nscenario result: {}. {} passed; {} failed; {} filtered out; finished in {:.2}s\n",
         if failed.is_empty() { "ok" } else { "FAILED" },
         run.len() - failed.len(),

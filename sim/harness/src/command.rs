@@ -1,10 +1,13 @@
 //! The command line for a registry: scenario files, and simulations by name.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use simurgh_sim::shared::called;
+use simurgh_sim::{put, say, warn};
 
 use crate::bank::{self, Bank, Build, Pending, Running};
 use crate::file::{Node, Scenario, json_schema};
@@ -13,14 +16,7 @@ use crate::report::{Report, replay_command};
 use crate::run::Look;
 use crate::set::{KEEP, Options, run_set};
 use crate::worker::{self, Job};
-
-/// A command: its name, its words, what it does, and an example.
-pub(crate) struct Command {
-    pub(crate) name: &'static str,
-    pub(crate) words: &'static str,
-    pub(crate) about: &'static str,
-    pub(crate) example: &'static str,
-}
+pub(crate) use words::{Command, Words};
 
 const COMMANDS: [Command; 8] = [
     Command {
@@ -84,7 +80,9 @@ const COMMANDS: [Command; 8] = [
         words: "FILE [--html FILE] [--scenario FILE]",
         about: "Shows the report of a run, the first finding of a set, or a sweep, that --json wrote: as text, or with --html\n\
                 as one page that needs nothing else. --scenario is the file that its commands name, if it is not that of\n\
-                the report.",
+                the report. A failure is KNOWN if the bank (seeds/) has it, RARE if also less than one seed in 1,000 shows\n\
+                it, BACK if the bank has it as mended, else NEW; a run that passes is RESOLVED if it is one that failed and\n\
+                was mended.",
         example: "sim report found.json --html found.html",
     },
 ];
@@ -111,7 +109,7 @@ pub fn main(registry: &Registry) -> ExitCode {
     match command(registry, words) {
         Some(Ok(code)) => code,
         Some(Err(why)) => {
-            eprintln!("error: {why}");
+            warn!("error: {why}");
             ExitCode::from(2)
         }
         None => simurgh_sim::main(&registry.simulations),
@@ -125,12 +123,12 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
         return Some(worker::work(registry).map(|()| ExitCode::SUCCESS));
     }
     if matches!(name, "help" | "--help" | "-h") {
-        print!("{HELP}");
+        put!("{HELP}");
         for command in &COMMANDS {
-            println!("usage: sim {} {}", command.name, command.words);
+            say!("{}", command.usage());
         }
-        println!("usage: sim {}", bank::USAGE);
-        println!("       sim COMMAND --help says more\n");
+        say!("usage: sim {}", bank::USAGE);
+        say!("       sim COMMAND --help says more\n");
         return None;
     }
     if name == "bank" {
@@ -139,8 +137,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
     let command = COMMANDS.iter().find(|command| command.name == name)?;
     if rest.iter().any(|word| word == "--help" || word == "-h") {
         let codes = if name == "sweep" { format!("\n{}", crate::sweep::codes()) } else { String::new() };
-        let about = format!("{}{codes}", command.about);
-        println!("usage: sim {} {}\n\n{about}\n\nexample: {}", command.name, command.words, command.example);
+        say!("{}\n\n{}{codes}\n\nexample: {}", command.usage(), command.about, command.example);
         return Some(Ok(ExitCode::SUCCESS));
     }
     let words = match Words::parse(command, rest) {
@@ -152,7 +149,7 @@ fn command(registry: &Registry, args: &[String]) -> Option<Result<ExitCode, Stri
     match name {
         "list" => Some(Ok(list(registry, &words))),
         "schema" => {
-            println!("{}", serde_json::to_string_pretty(&json_schema(registry)).expect("a schema is data"));
+            say!("{}", serde_json::to_string_pretty(&json_schema(registry)).expect("a schema is data"));
             Some(Ok(ExitCode::SUCCESS))
         }
         "explain" => Some(explain(registry, &words)),
@@ -172,66 +169,6 @@ fn is_file(word: &str) -> bool {
     Path::new(word).extension().is_some_and(|extension| extension == "toml" || extension == "json")
 }
 
-/// The words after a command.
-pub(crate) struct Words {
-    pub(crate) name: Option<String>,
-    /// The names after the first.
-    pub(crate) more: Vec<String>,
-    pub(crate) values: BTreeMap<String, String>,
-}
-
-impl Words {
-    pub(crate) fn parse(command: &Command, words: &[String]) -> Result<Self, String> {
-        let mut parsed = Self { name: None, more: Vec::new(), values: BTreeMap::new() };
-        // Those in capitals after them take a value.
-        let takes_value = |flag: &str| {
-            command
-                .words
-                .split_once(&format!("--{flag} "))
-                .is_some_and(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_uppercase()))
-        };
-        let known = |flag: &str| command.words.split(['[', ']', ' ']).any(|word| word.strip_prefix("--") == Some(flag));
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let Some(flag) = word.strip_prefix("--") else {
-                if parsed.name.is_none() {
-                    parsed.name = Some(word.clone());
-                } else if command.words.contains("...") {
-                    parsed.more.push(word.clone());
-                } else {
-                    return Err(format!("{word}: one name is enough"));
-                }
-                continue;
-            };
-            let (flag, value) =
-                flag.split_once('=').map_or((flag, None), |(flag, value)| (flag, Some(value.to_owned())));
-            if !known(flag) {
-                return Err(format!("there is no --{flag} here; sim {} --help says what there is", command.name));
-            }
-            let value = match value {
-                None if takes_value(flag) => words.next().cloned().ok_or_else(|| format!("--{flag} wants a value"))?,
-                value => value.unwrap_or_default(),
-            };
-            parsed.values.insert(flag.to_owned(), value);
-        }
-        Ok(parsed)
-    }
-
-    pub(crate) fn number(&self, flag: &str) -> Result<Option<u64>, String> {
-        let parse =
-            |text: &String| text.replace('_', "").parse().map_err(|_| format!("--{flag}: \"{text}\" is not a number"));
-        self.values.get(flag).map(parse).transpose()
-    }
-
-    pub(crate) fn has(&self, flag: &str) -> bool {
-        self.values.contains_key(flag)
-    }
-
-    pub(crate) fn file(&self) -> Result<PathBuf, String> {
-        self.name.as_ref().map(PathBuf::from).ok_or_else(|| "which file? sim list names them".to_owned())
-    }
-}
-
 pub(crate) fn read(path: &Path, registry: &Registry) -> Result<Scenario, String> {
     Scenario::read(path, registry).map_err(|problems| problems.to_string())
 }
@@ -243,7 +180,7 @@ pub(crate) fn own_seed(scenario: &Scenario) -> Option<u64> {
 
 fn list(registry: &Registry, words: &Words) -> ExitCode {
     if words.has("names") {
-        print!("{}", names(registry));
+        put!("{}", names(registry));
         return ExitCode::SUCCESS;
     }
     let folder = words.values.get("folder").map_or("scenarios", String::as_str);
@@ -251,22 +188,22 @@ fn list(registry: &Registry, words: &Words) -> ExitCode {
     collect(Path::new(folder), &mut files);
     files.sort();
     if files.is_empty() {
-        eprintln!("there is no scenario file below {folder}; --folder DIR says where they are");
+        warn!("there is no scenario file below {folder}; --folder DIR says where they are");
     }
     let mut is_right = true;
     for path in files {
         match Scenario::read(&path, registry) {
-            Ok(scenario) => println!("{:<40} {}", path.display(), scenario.why()),
+            Ok(scenario) => say!("{:<40} {}", path.display(), scenario.why()),
             Err(problems) => {
                 is_right = false;
-                eprintln!("error: {problems}");
+                warn!("error: {problems}");
             }
         }
     }
     for simulation in registry.simulations.iter() {
-        println!("{:<40} {}", simulation.name(), simulation.about());
+        say!("{:<40} {}", simulation.name(), simulation.about());
         for bug in simulation.planted_bugs() {
-            println!("{:<40} finds {bug}", "");
+            say!("{:<40} finds {bug}", "");
         }
     }
     if is_right { ExitCode::SUCCESS } else { ExitCode::from(2) }
@@ -332,7 +269,13 @@ fn names(registry: &Registry) -> String {
             })
             .collect(),
     );
-    section("invariants", registry.invariants.iter().map(|(name, kind)| (*name, kind.about.to_owned())).collect());
+    let asked =
+        |checks: &[&str]| if checks.is_empty() { String::new() } else { format!("; check: {}", checks.join(", ")) };
+    let invariants = registry.invariants.iter();
+    section(
+        "invariants",
+        invariants.map(|(name, kind)| (*name, format!("{}{}", kind.about, asked(kind.checks())))).collect(),
+    );
     section("probes", plain(&registry.probes));
     section(
         "selectors",
@@ -350,7 +293,7 @@ fn names(registry: &Registry) -> String {
 fn explain(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let scenario = read(&words.file()?, registry)?;
     let seed = words.number("seed")?.or_else(|| own_seed(&scenario)).unwrap_or(0);
-    print!("{}", scenario.explain(seed));
+    put!("{}", scenario.explain(seed));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -368,8 +311,10 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let seeds: Vec<u64> = if let Some(seed) = words.number("seed")?.or_else(|| own_seed(&scenario)) {
         vec![seed]
     } else {
-        let count = words.number("seeds")?.unwrap_or_else(|| scenario.seeds());
-        (from..from + count).collect()
+        let count = words.at_least_one("seeds")?.unwrap_or_else(|| scenario.seeds());
+        let until =
+            from.checked_add(count).ok_or_else(|| format!("--from: there are no {count} seeds after {from}"))?;
+        (from..until).collect()
     };
     let running = Running::announce(&scenario, &seeds);
     let known = Bank::of_here(registry);
@@ -382,12 +327,12 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         pending: (!words.has("planted")).then_some(&pending),
     };
     let set = run_set(&scenario, &seeds, options);
-    print!("{}", set.text());
-    for (report, _) in &set.findings {
-        println!("{}", known.standing(&report.verdict.fingerprint, scenario.name()));
+    put!("{}", set.text());
+    for (report, count) in &set.findings {
+        say!("{}", known.told(report, (*count, set.seeds)));
     }
     for told in pending.told() {
-        println!("{told}");
+        say!("{told}");
     }
     if let Some(path) = words.values.get("json") {
         let text = serde_json::to_string(&set).expect("a report is data");
@@ -395,7 +340,7 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     }
     if let Some((report, _)) = set.findings.first() {
         let planted = words.values.get("planted").map(|bug| format!(" --planted {bug}")).unwrap_or_default();
-        println!("replay it: {}{planted}", replay_command(&scenario.path.display().to_string(), report.seed));
+        say!("replay it: {}{planted}", replay_command(&scenario.path.display().to_string(), report.seed));
     }
     Ok(ExitCode::from(set.exit_code()))
 }
@@ -403,7 +348,8 @@ fn run(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
 fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let path = words.file()?;
     let (scenario, seed, was) = if path.extension().is_some_and(|extension| extension == "json") {
-        let was = one_report(&std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?)?;
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let (was, _) = one_report(&text)?;
         let scenario =
             Scenario::parse(Path::new(&was.file), &was.plan, registry).map_err(|problems| problems.to_string())?;
         (scenario, was.seed, Some(was))
@@ -412,9 +358,9 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
         let seed = words.number("seed")?.or_else(|| own_seed(&scenario)).ok_or("--seed S: which run?")?;
         (scenario, seed, None)
     };
-    if let Some(times) = words.number("times")? {
-        let (told, is_one) = worker::hashes(&Job::new(&scenario, vec![seed]), times.clamp(1, 1000));
-        print!("{told}");
+    if let Some(times) = words.at_least_one("times")? {
+        let (told, is_one) = worker::hashes(&Job::new(&scenario, vec![seed]), times.min(1000));
+        put!("{told}");
         let class = if is_one { "pass" } else { "nondeterminism" };
         return Ok(ExitCode::from(crate::judge::exit_code(class)));
     }
@@ -427,7 +373,7 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let lines: Vec<_> = now.log.iter().filter(|line| until.is_none_or(|until| line.event <= until)).collect();
     let shown = if words.has("log") { lines.len() } else { lines.len().min(60) };
     for line in &lines[lines.len() - shown..] {
-        println!(
+        say!(
             "{:>14.9} s #{} {} task {} {} {}",
             line.at_ns as f64 / 1e9,
             line.event,
@@ -437,12 +383,13 @@ fn replay(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
             line.text
         );
     }
-    println!("{} seed {seed}: {} {} {}", now.scenario, now.verdict.class, now.verdict.invariant, now.verdict.message);
-    println!("hash {}, {} events, {} polls", now.trace_hash, now.events, now.polls);
+    say!("{} seed {seed}: {} {} {}", now.scenario, now.verdict.class, now.verdict.invariant, now.verdict.message);
+    say!("hash {}, {} events, {} polls", now.trace_hash, now.events, now.polls);
     if let Some(was) = was.filter(|was| was.trace_hash != now.trace_hash) {
-        println!(
+        say!(
             "it was hash {}, {} events: the build or the scenario has changed since, or the run does not repeat",
-            was.trace_hash, was.events
+            was.trace_hash,
+            was.events
         );
         return Ok(ExitCode::from(crate::judge::exit_code("nondeterminism")));
     }
@@ -513,16 +460,16 @@ fn sweep(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let path_of = |flag: &str, default: PathBuf| words.values.get(flag).map_or(default, PathBuf::from);
     let options = crate::sweep::Options {
         budget: std::time::Duration::from_secs_f64(minutes * 60.0),
-        jobs: words.number("jobs")?.map_or_else(simurgh_sim::shared::all_cores, |jobs| jobs.clamp(1, 1024) as usize),
+        jobs: words.at_least_one("jobs")?.map_or_else(simurgh_sim::shared::all_cores, |jobs| jobs.min(1024) as usize),
         from: words.number("from")?.or(night),
         journal: path_of("journal", bank::target().join("sweep/journal.jsonl")),
         pending: Pending::new(words.values.get("pending").map(PathBuf::from), registry, &known),
         bank: known,
     };
     let report = crate::sweep::sweep(swept(registry, words)?, &options)?;
-    print!("{}", report.text());
+    put!("{}", report.text());
     for told in options.pending.told() {
-        println!("{told}");
+        say!("{told}");
     }
     if let Some(path) = words.values.get("json") {
         let text = serde_json::to_string(&report).expect("a report is data");
@@ -536,7 +483,7 @@ fn report(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let show = |text: &dyn Fn() -> String, html: &dyn Fn() -> String| match words.values.get("html") {
         None => {
-            print!("{}", text());
+            put!("{}", text());
             Ok(ExitCode::SUCCESS)
         }
         Some(path) => {
@@ -546,36 +493,54 @@ fn report(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     if let Ok(sweep) = crate::SweepReport::from_json(&text) {
         return show(&|| sweep.text(), &|| sweep.to_html());
     }
-    let report = one_report(&text)?;
+    let (report, share) = one_report(&text)?;
     let file = words.values.get("scenario").unwrap_or(&report.file);
-    let (standing, kept) = Bank::of_here(registry).known(&report.verdict.fingerprint, &report.scenario);
+    let bank = Bank::of_here(registry);
     let size = crate::shrink::about_of(&report.plan);
+    let kept = bank.plan_of(&report).filter(|_| size.is_none() && !report.passed());
     let about = crate::About {
-        standing: if report.passed() { crate::Standing::New } else { standing },
+        standing: bank.standing(&report, share),
         // What is small already has no smaller one.
-        shrunk: kept.filter(|_| size.is_none()).map_or_else(String::new, |(path, seed)| replay_command(&path, seed)),
+        shrunk: kept.map_or_else(String::new, |(path, seed)| replay_command(&path, seed)),
         replay: replay_command(file, report.seed),
-        step: format!(
-            "{} replay {file} --seed {} --until {} --log",
-            simurgh_sim::shared::called(),
-            report.seed,
-            report.verdict.event
-        ),
+        step: format!("{} replay {file} --seed {} --until {} --log", called(), report.seed, report.verdict.event),
         size,
         origin: crate::shrink::origin_of(&report.plan),
     };
     show(&|| report.to_text(&about), &|| report.to_html(&about))
 }
 
-/// The report in a file: of a run, or the first finding of a set.
-fn one_report(text: &str) -> Result<Report, String> {
+/// The report in a file: of a run, or the first finding of a set, with how many of how many seeds found it.
+fn one_report(text: &str) -> Result<(Report, Option<(u64, u64)>), String> {
     if let Ok(report) = Report::from_json(text) {
-        return Ok(report);
+        return Ok((report, None));
     }
     let set: crate::SetReport = serde_json::from_str(text).map_err(|error| format!("this is no report: {error}"))?;
-    set.findings
-        .into_iter()
-        .next()
-        .map(|(report, _)| report)
+    let seeds = set.seeds;
+    let first = set.findings.into_iter().next();
+    first
+        .map(|(report, count)| (report, Some((count, seeds))))
         .ok_or_else(|| "the set has no finding to replay".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_example_is_right() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        for command in COMMANDS.iter().chain(&bank::COMMANDS) {
+            let words = command.example.strip_prefix(&format!("sim {}", command.name)).unwrap_or_else(|| {
+                panic!("{}: the example is one of another command: {}", command.name, command.example)
+            });
+            let words: Vec<String> =
+                words.split_whitespace().take_while(|word| *word != ">").map(str::to_owned).collect();
+            let parsed = Words::parse(command, &words).unwrap_or_else(|why| panic!("{}: {why}", command.example));
+            for name in parsed.name.iter().chain(&parsed.more) {
+                let is_ours = name.starts_with("scenarios") || name.starts_with("seeds");
+                assert!(!is_ours || root.join(name).exists(), "{}: there is no {name}", command.example);
+            }
+        }
+    }
 }

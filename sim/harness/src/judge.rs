@@ -45,9 +45,11 @@ impl Judgement {
 
     /// A judgement of a class; `roles` are the roles of the topology, whose nodes' names are normalised away.
     pub(crate) fn new(class: &str, invariant: &str, message: &str, roles: &[String]) -> Self {
-        let normalised = normalise(message, roles);
-        let role = roles.iter().find(|role| message.contains(role.as_str())).cloned().unwrap_or_default();
-        let node = if role.is_empty() { String::new() } else { node_of(message, &role) };
+        // Further lines tell of this very run: a history, say. Of a process that died they are all that there is.
+        let told = if class == "crash" { message } else { message.lines().next().unwrap_or_default() };
+        let normalised = normalise(told, roles);
+        let role = roles.iter().find(|role| normalised.contains(role.as_str())).cloned().unwrap_or_default();
+        let node = if role.is_empty() { String::new() } else { node_of(told, &role) };
         let mut judgement = Self {
             class: class.to_owned(),
             exit_code: exit_code(class),
@@ -64,12 +66,14 @@ impl Judgement {
 
     /// That of a verdict of the simulator.
     pub(crate) fn of_verdict(verdict: &Verdict, roles: &[String]) -> Self {
-        // A panic or a deadlock lists tasks, which differ from run to run: its first line is what it is.
-        let first = verdict.message().lines().next().unwrap_or_default().to_owned();
         let mut judgement = Self::new(verdict.class().0, verdict.invariant(), verdict.message(), roles);
-        let short = first.split("; waiting:").next().unwrap_or(&first).split("; alive:").next().unwrap_or(&first);
-        judgement.normalised = normalise(short, roles);
-        judgement.fingerprint = judgement.make_fingerprint();
+        // A deadlock, or a livelock, lists tasks, and those differ from run to run: what it is stands before them.
+        let short = ["; waiting:", "; alive:"].iter().find_map(|list| verdict.message().split_once(list));
+        if let Some((short, _)) = short {
+            let known = Self::new(verdict.class().0, verdict.invariant(), short, roles);
+            (judgement.role, judgement.node) = (known.role, known.node);
+            (judgement.normalised, judgement.fingerprint) = (known.normalised, known.fingerprint);
+        }
         judgement
     }
 
@@ -82,26 +86,59 @@ impl Judgement {
     }
 }
 
-/// A message without numbers, names of nodes, ids, and what stands in quotes.
+/// A message without what is drawn or generated: numbers, names of nodes, ids, and whatever stands in quotes or brackets.
+/// So a message puts a generated name, such as a key, in quotes: then one defect has one fingerprint.
 fn normalise(message: &str, roles: &[String]) -> String {
     let mut out = String::new();
-    for (index, part) in message.split('"').enumerate() {
-        if index % 2 == 1 {
-            out.push_str("\"..\"");
+    let mut word = String::new();
+    let mut chars = message.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') {
+            word.push(c);
             continue;
         }
-        let mut word = String::new();
-        for c in part.chars().chain([' ']) {
-            if c.is_alphanumeric() || matches!(c, '_' | '-' | '.') {
-                word.push(c);
-                continue;
+        out.push_str(&plain(&std::mem::take(&mut word), roles));
+        match c {
+            '"' => {
+                skip_quoted(&mut chars);
+                out.push_str("\"..\"");
             }
-            out.push_str(&plain(&std::mem::take(&mut word), roles));
-            out.push(c);
+            '[' => {
+                skip_list(&mut chars);
+                out.push_str("[..]");
+            }
+            c => out.push(c),
         }
-        out.pop();
     }
+    out.push_str(&plain(&word, roles));
     out
+}
+
+/// To the end of a text in quotes, past quotes that are escaped in it.
+fn skip_quoted(chars: &mut impl Iterator<Item = char>) {
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return,
+            '\\' => drop(chars.next()),
+            _ => {}
+        }
+    }
+}
+
+/// To the end of a list, past lists and texts in it.
+fn skip_list(chars: &mut impl Iterator<Item = char>) {
+    let mut depth = 1;
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => skip_quoted(chars),
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return;
+        }
+    }
 }
 
 /// A word, if it is one: else what it stands for.
@@ -110,13 +147,14 @@ fn plain(word: &str, roles: &[String]) -> String {
     if bare.len() < word.len() && roles.iter().any(|role| role == bare) {
         return bare.to_owned();
     }
-    let starts_with_digit = word.starts_with(|c: char| c.is_ascii_digit());
-    let changes_case =
-        word.chars().zip(word.chars().skip(1)).filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
-    if starts_with_digit {
-        let end = if word.ends_with('.') { "." } else { "" };
+    let end = if word.ends_with('.') { "." } else { "" };
+    // No value is a value as well: who reads nothing has read something wrong, as who reads 7.
+    let is_number = word.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+    if is_number || word.trim_end_matches('.') == "nothing" {
         return format!("N{end}");
     }
+    let changes_case =
+        word.chars().zip(word.chars().skip(1)).filter(|(one, next)| one.is_lowercase() && next.is_uppercase());
     if word.chars().any(|c| c.is_ascii_digit()) || changes_case.count() > 1 { "ID".to_owned() } else { word.to_owned() }
 }
 
@@ -141,5 +179,48 @@ mod tests {
         assert_ne!(one.fingerprint, Judgement::new("invariant", "a.c", "node1 read 7", &roles).fingerprint);
         let codes: std::collections::BTreeSet<u8> = CLASSES.iter().map(|(_, code, _)| *code).collect();
         assert_eq!(codes.len(), CLASSES.len());
+    }
+
+    #[test]
+    fn what_is_generated_is_no_part_of_a_fingerprint() {
+        let roles = ["replica".to_owned(), "client".to_owned()];
+        let same = |class: &str, messages: &[&str]| {
+            let of = |message: &&str| Judgement::new(class, "a.b", message, &roles).fingerprint;
+            let all: std::collections::BTreeSet<String> = messages.iter().map(of).collect();
+            assert_eq!(all.len(), 1, "{messages:?}");
+        };
+        // A key, an operation, a value or none at all, and what the history was.
+        same(
+            "invariant",
+            &[
+                "the \"write of pears\" of client1 was given up within 8 s; 1 clients wait",
+                "the \"read of a \\\"b\\\"\" of client12 was given up within 2.5 s; 30 clients wait",
+            ],
+        );
+        same(
+            "invariant",
+            &[
+                "\"pears\": client4 read nothing (2.6s to 2.7s) does not fit: the register holds 20005 then. An order:\n  write 7",
+                "\"x\": client1 read 3 (12.6s to 12.7s) does not fit: the register holds -1 then. An order:\n  read: nothing\n  b",
+            ],
+        );
+        // Inputs of any length.
+        same("invariant", &["it is 3 for [(1, 2)]", "it is 9 for [(1, 2), (3, [4]), \"]\"]", "it is nothing for []"]);
+        // And what is another defect stays one.
+        let of = |message: &str| Judgement::new("invariant", "a.b", message, &roles).fingerprint;
+        assert_ne!(of("client1 read 7"), of("client1 wrote 7"));
+        assert_ne!(of("client1 read 7"), of("replica1 read 7"));
+    }
+
+    #[test]
+    fn whichever_tasks_a_livelock_leaves_alive_it_is_one_finding() {
+        let roles = ["replica".to_owned(), "client".to_owned()];
+        let of = |alive: &str, polls: u64| {
+            let message = format!("the body had not ended after {polls} polls; alive: {alive}");
+            Judgement::of_verdict(&Verdict::Livelock(message), &roles)
+        };
+        let (one, other) = (of("client1 task 1 (main), replica2 task 4 (gossip)", 500), of("client1 task 1 (main)", 9));
+        assert_eq!((one.fingerprint.as_str(), one.role.as_str()), (other.fingerprint.as_str(), ""));
+        assert!(one.message.contains("replica2 task 4"), "{}", one.message);
     }
 }

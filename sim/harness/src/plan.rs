@@ -107,7 +107,8 @@ pub(crate) struct Budget {
 #[derive(Debug, Clone)]
 pub(crate) struct InvariantPlan {
     pub(crate) name: String,
-    pub(crate) check: String,
+    /// If the file says when.
+    pub(crate) check: Option<String>,
     pub(crate) period_ns: u64,
     pub(crate) params: Params,
 }
@@ -422,7 +423,7 @@ fn invariant(node: &Node) -> InvariantPlan {
     let read = Read(node);
     InvariantPlan {
         name: read.text("name", ""),
-        check: read.text("check", "event"),
+        check: node.get("check").and_then(Node::as_text).map(str::to_owned),
         period_ns: read.time("period", 100_000_000),
         params: Params(read.values("params")),
     }

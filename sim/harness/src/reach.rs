@@ -10,7 +10,8 @@
 //!   asked   the invariant that did not hold
 //! ```
 //!
-//! A run comes to this [`Spot`] if there is a moment at which all of it is so. An await more or less moves the moment; a
+//! A run comes to this [`Spot`] if there is a moment at which all of it is so: an event, or the end of the run, since who
+//! spins or waits for ever says nothing any more. An await more or less moves the moment; a
 //! probe, an event or an invariant that is there no more leaves a mark unmet, and the run says which.
 
 use std::collections::VecDeque;
@@ -27,6 +28,8 @@ use crate::report::{FaultReport, ProbeReport, Report};
 const LAST: usize = 12;
 /// Marks are close together if they are within so long, at least.
 const WITHIN_MIN_NS: u64 = 100_000_000;
+/// An event ended the run if nothing came after it but the end of its poll.
+const AT_ONCE_NS: u64 = 1_000;
 
 /// What happened last in a run, by kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +154,22 @@ struct Wanted {
     reached_ns: Option<u64>,
 }
 
+impl Wanted {
+    /// Whether all of it is so at a moment.
+    fn is_there(&self, faults: &[FaultReport], at_ns: u64, passed: impl Fn(&str) -> bool) -> bool {
+        let spot = &self.spot;
+        let from_ns = at_ns.saturating_sub(spot.within_ns);
+        let are_close = self.seen_ns.iter().all(|seen| seen.is_some_and(|seen| seen >= from_ns));
+        let is_held =
+            |kind: &String| faults.iter().any(|fault| fault.kind == *kind && holds(fault, at_ns, spot.within_ns));
+        !self.seen_ns.is_empty()
+            && are_close
+            && spot.during.iter().all(is_held)
+            && not_struck(spot, faults, at_ns).next().is_none()
+            && not_passed(spot, passed).next().is_none()
+    }
+}
+
 impl Way {
     pub(crate) fn new(spot: Option<Spot>) -> Self {
         let wanted = spot.map(|spot| Wanted { seen_ns: vec![None; spot.marks.len()], spot, reached_ns: None });
@@ -179,7 +198,9 @@ impl Way {
     /// What happened last. What was seen at the very end and never before is the failure itself, and no way to it: a
     /// run in which it is mended comes to the spot without.
     pub(crate) fn trail(&self, end_ns: u64) -> Trail {
-        let failure = self.last.back().map(|(_, kind)| *kind).filter(|kind| self.kinds[*kind].count == 1);
+        let ended_it = |at: u64| end_ns.saturating_sub(at) <= AT_ONCE_NS;
+        let last = self.last.back().filter(|(at, kind)| ended_it(*at) && self.kinds[*kind].count == 1);
+        let failure = last.map(|(_, kind)| *kind);
         let way = self.last.iter().filter(|(_, kind)| Some(*kind) != failure);
         let mut marks: Vec<String> = way.map(|(_, kind)| self.kinds[*kind].words()).collect();
         marks.sort();
@@ -190,7 +211,11 @@ impl Way {
 
     /// Whether the run, which is over, came to the spot that was looked for.
     pub(crate) fn reached(&self, recorder: &Recorder, probes: &[ProbeReport], end_ns: u64) -> Option<Reached> {
-        let Wanted { spot, seen_ns, reached_ns } = self.wanted.as_ref()?;
+        let wanted = self.wanted.as_ref()?;
+        let Wanted { spot, seen_ns, reached_ns } = wanted;
+        let was_passed = |name: &str| probes.iter().any(|probe| probe.name == name && probe.count > 0);
+        // Who spins, or waits for ever, tells of no event after what led to it.
+        let reached_ns = reached_ns.or_else(|| wanted.is_there(&recorder.faults, end_ns, was_passed).then_some(end_ns));
         let mut unmet = Vec::new();
         let was_asked =
             || recorder.invariants.iter().any(|invariant| invariant.name == spot.asked && invariant.evaluated > 0);
@@ -203,7 +228,6 @@ impl Way {
             let before = unmet.len();
             let never = spot.marks.iter().zip(seen_ns).filter(|(_, seen)| seen.is_none());
             unmet.extend(never.map(|(mark, _)| format!("{mark} was never seen")));
-            let was_passed = |name: &str| probes.iter().any(|probe| probe.name == name && probe.count > 0);
             unmet.extend(not_passed(spot, was_passed));
             unmet.extend(not_struck(spot, &recorder.faults, end_ns));
             // Without marks the end of the run is as good a moment as any.
@@ -253,17 +277,7 @@ impl Follower {
         }
         let Recorder { way, faults, .. } = &mut *recorder;
         let Some(wanted) = way.wanted.as_mut().filter(|wanted| wanted.reached_ns.is_none()) else { return };
-        let spot = &wanted.spot;
-        let from_ns = at_ns.saturating_sub(spot.within_ns);
-        let are_close = wanted.seen_ns.iter().all(|seen| seen.is_some_and(|seen| seen >= from_ns));
-        let is_held =
-            |kind: &String| faults.iter().any(|fault| fault.kind == *kind && holds(fault, at_ns, spot.within_ns));
-        if !wanted.seen_ns.is_empty()
-            && are_close
-            && spot.during.iter().all(is_held)
-            && not_struck(spot, faults, at_ns).next().is_none()
-            && not_passed(spot, |name| self.sim.probed(name) > 0).next().is_none()
-        {
+        if wanted.is_there(faults, at_ns, |name| self.sim.probed(name) > 0) {
             wanted.reached_ns = Some(at_ns);
         }
     }
@@ -310,8 +324,44 @@ mod tests {
         seen.push((22, "client", "a.wrong"));
         let trail = way(&seen, None).trail(30);
         assert_eq!(trail.marks, ["node a.late", "probe a.probe"], "it was seen when it failed, and never before");
+        let spun = way(&seen, None).trail(30 + AT_ONCE_NS);
+        assert_eq!(spun.marks.len(), 3, "what came so much later is no failure of that event");
         seen.insert(0, (0, "client", "a.wrong"));
         assert_eq!(way(&seen, None).trail(30).marks.len(), 3);
+    }
+
+    #[test]
+    fn who_spins_comes_to_a_spot_without_another_event() {
+        let spot = || Spot {
+            marks: vec!["client a.asks".into()],
+            within_ns: WITHIN_MIN_NS,
+            during: vec!["partition".into()],
+            faults: vec!["partition".into()],
+            probes: vec!["a.probe".into()],
+            ..Spot::default()
+        };
+        let struck = |at_ns| {
+            let fault =
+                FaultReport { kind: "partition".into(), outcome: "effective".into(), at_ns, ..FaultReport::default() };
+            Recorder { faults: vec![fault], ..Recorder::default() }
+        };
+        let probes = [ProbeReport { name: "a.probe".into(), count: 1, ..ProbeReport::default() }];
+        // It asks, then it is cut off and spins: there is no event after the fault.
+        let way = way(&[(1_000, "client", "a.asks")], Some(spot()));
+        let end_ns = WITHIN_MIN_NS;
+        assert_eq!(
+            way.reached(&struck(2_000), &probes, end_ns),
+            Some(Reached { at_ns: Some(end_ns), unmet: Vec::new() })
+        );
+        let unmet =
+            |recorder: &Recorder, probes: &[ProbeReport], end_ns| way.reached(recorder, probes, end_ns).unwrap().unmet;
+        assert_eq!(unmet(&struck(2_000), &[], end_ns), ["the probe a.probe was not passed"]);
+        assert_eq!(unmet(&struck(end_ns + 1), &probes, end_ns), ["no partition struck"]);
+        assert_eq!(
+            unmet(&struck(2_000), &probes, 2 * WITHIN_MIN_NS),
+            ["all of it was seen, and never within 100 ms of each other"],
+            "a run that goes on for long after it asked is elsewhere"
+        );
     }
 
     #[test]

@@ -72,17 +72,19 @@ pub(crate) struct Watched {
 
 impl Watched {
     pub(crate) fn new(inner: Box<dyn Invariant>, plan: &InvariantPlan, recorder: &Arc<Mutex<Recorder>>) -> Self {
+        let own = || inner.checks().first().map_or(String::new(), |&first| first.to_owned());
+        let check = plan.check.clone().unwrap_or_else(own);
         let place = {
             let mut recorder = recorder.lock();
             recorder.invariants.push(InvariantReport {
                 name: plan.name.clone(),
-                check: plan.check.clone(),
+                check: check.clone(),
                 verdict: "held".into(),
                 ..InvariantReport::default()
             });
             recorder.invariants.len() - 1
         };
-        let (check, period_ns) = (plan.check.clone(), plan.period_ns.max(1));
+        let period_ns = plan.period_ns.max(1);
         Self { inner, check, period_ns, last_ns: 0, place, recorder: Arc::clone(recorder) }
     }
 

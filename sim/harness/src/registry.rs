@@ -59,6 +59,13 @@ pub(crate) struct InvariantKind {
     pub(crate) make: MakeInvariant,
 }
 
+impl InvariantKind {
+    /// The moments at which a file may have it asked; whatever its parameters, so it is made with none.
+    pub(crate) fn checks(&self) -> &'static [&'static str] {
+        (self.make)(&Params::default()).checks()
+    }
+}
+
 /// A registered selector.
 #[derive(Clone)]
 pub(crate) struct Selector {
@@ -160,7 +167,8 @@ impl Registry {
         self
     }
 
-    /// Adds an invariant: its name, what must hold, and how it is made for a run.
+    /// Adds an invariant: its name, what must hold, and how it is made for a run. It is made without parameters too, to ask
+    /// for its [`Invariant::checks`].
     pub fn invariant<I: Invariant + 'static>(
         mut self,
         name: &'static str,

@@ -157,7 +157,8 @@ impl Stage {
         }
         let ticks = Scope::new();
         let sim = self.sim;
-        if self.plan.invariants.iter().any(|invariant| invariant.check == "every") {
+        let is_periodic = self.recorder.lock().invariants.iter().any(|invariant| invariant.check == "every");
+        if is_periodic {
             ticks.spawn("ticks", async move {
                 loop {
                     runtime::sleep(Duration::from_nanos(TICK_NS)).await;

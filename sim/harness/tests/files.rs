@@ -14,6 +14,19 @@ impl Invariant for Nothing {
     fn name(&self) -> &'static str {
         "lease.one_owner"
     }
+
+    fn checks(&self) -> &'static [&'static str] {
+        &["calm", "every"]
+    }
+}
+
+/// Judges at its own hooks alone.
+struct Silent;
+
+impl Invariant for Silent {
+    fn name(&self) -> &'static str {
+        "lease.fenced"
+    }
 }
 
 fn registry() -> Registry {
@@ -30,6 +43,7 @@ fn registry() -> Registry {
         .workload(Workload::new("other.do", "other", "does", &["do"], client))
         .property(Property::new("sets.commute", "a union is the same either way", || 0..9u8, |_| Ok(())))
         .invariant("lease.one_owner", "a lease has one owner", |_| Nothing)
+        .invariant("lease.fenced", "an old owner writes nothing", |_| Silent)
         .probe("lease.lost", "a lease ran out")
         .planted("lease.never-ends", "the owner does not look at the clock")
 }
@@ -131,6 +145,8 @@ fn what_is_wrong_is_said() {
         ("heartbeat = \"50ms..5s\"", "heartbeat = \"50ms..soon\""),
         ("name = \"lease.one_owner\"", "name = \"lease.one_ownr\""),
         ("check = \"calm\"", "check = \"sometimes\""),
+        ("check = \"calm\"", "check = \"step\""),
+        ("name = \"lease.one_owner\"", "name = \"lease.fenced\""),
         ("reach = [\"lease.lost\"]", "reach = [\"lease.found\"]"),
         ("reach = [\"lease.lost\"]", "reach = \"lease.lost\""),
         ("reach = [\"lease.lost\"]", "outcome = \"fail:lease.two\""),

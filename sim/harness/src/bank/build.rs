@@ -79,7 +79,7 @@ pub(crate) fn day() -> u64 {
 }
 
 /// A day by its number since 1970, as the Gregorian calendar has it.
-fn date(day: u64) -> String {
+pub(super) fn date(day: u64) -> String {
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let (mut year, mut left) = (1970, day);
     while left >= 365 + u64::from(is_leap(year)) {

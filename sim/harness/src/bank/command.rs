@@ -1,10 +1,11 @@
 //! The commands of the bank.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
+
+use simurgh_sim::shared::called;
+use simurgh_sim::{say, warn};
 
 use crate::command::{Command, Words, own_seed, read};
 use crate::file::{Problems, Scenario};
@@ -13,8 +14,8 @@ use crate::registry::Registry;
 use crate::set::{self, run_set};
 
 use super::around::AROUND;
-use super::build::{Build, from_root, root};
-use super::entry::{Entry, Kept, size};
+use super::build::{Build, date, day, from_root, root};
+use super::entry::{Entry, Kept, State, size};
 use super::keep::{Bank, FOLDER, PENDING, folder_of, make, replace, write};
 use super::replay::{Options, Replayed, Verdict, replay_all};
 
@@ -22,12 +23,15 @@ use super::replay::{Options, Replayed, Verdict, replay_all};
 const AROUND_MAX: u64 = 100_000;
 /// Seeds that `renew` tries, unless told otherwise.
 const RENEW_SEEDS: u64 = 2000;
+/// How long a mended entry stays in any case, in days.
+const PRUNE_DAYS: u64 = 365;
 
-const COMMANDS: [Command; 6] = [
+pub(crate) const COMMANDS: [Command; 7] = [
     Command {
         name: "bank list",
         words: "[ENTRY...] [--bank DIR]",
-        about: "Lists the entries: open (fails, and should not), planted (fails, and must), fixed (must pass), stale.\n\
+        about: "Lists the entries: open (fails, and should not), planted (fails, and must, by its planted bug), expected (fails,\n\
+                and must, by its very world), fixed (must pass), stale.\n\
                 An ENTRY is a file, a folder, the name of a scenario, or the beginning of a fingerprint.",
         example: "sim bank list",
     },
@@ -56,9 +60,9 @@ const COMMANDS: [Command; 6] = [
                 spot, passes), passes (form 1: knows no spot); or it is wrong: stale (does not come to the old spot), gone\n\
                 (comes there and passes, though nobody said what mended it), back (was mended and fails again), other\n\
                 (fails in another way). Traces are compared within one build alone.\n\
-                It exits with the code of the worst: 18 stale, 19 gone, 17 gone though planted, 40 does not repeat, that of\n\
+                It exits with the code of the worst: 18 stale, 19 gone, 17 gone though planted or expected, 40 does not repeat, that of\n\
                 its class for back and other, 2 for a file that is no entry.",
-        example: "sim bank replay seeds/register --around 200",
+        example: "sim bank replay seeds/negative --around 200",
     },
     Command {
         name: "bank close",
@@ -74,22 +78,31 @@ const COMMANDS: [Command; 6] = [
                 did, else by the first of N seeds (default: 2000) of its scenario file that does.",
         example: "sim bank renew seeds/negative/register-timer --seeds 5000",
     },
+    Command {
+        name: "bank prune",
+        words: "[ENTRY...] [--days N] [--gone] [--yes] [--bank DIR]",
+        about: "Takes entries out of the bank that have done their work: those that were mended, and opened N days ago or\n\
+                longer (default: 365); with --gone also those that come to their spot and pass, though nobody said what\n\
+                mended them. What must fail, what is stale, and what is of form 1 stays. It says which they are, and removes\n\
+                their files only with --yes.",
+        example: "sim bank prune --days 180",
+    },
 ];
 
 /// One line for the help of all commands.
-pub(crate) const USAGE: &str = "bank list|show|add|replay|close|renew ...";
+pub(crate) const USAGE: &str = "bank list|show|add|replay|close|renew|prune ...";
 
 /// Does a command of the bank.
 pub(crate) fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, String> {
     let (name, rest) = args.split_first().map_or(("--help", &[][..]), |(name, rest)| (name.as_str(), rest));
     if matches!(name, "help" | "--help" | "-h") {
-        println!(
+        say!(
             "The bank of failing seeds, in the folder {FOLDER}: each can be run again, and says whether it comes to\nwhere it failed.\n"
         );
         for command in &COMMANDS {
-            println!("usage: sim {} {}", command.name, command.words);
+            say!("{}", command.usage());
         }
-        println!("       sim bank COMMAND --help says more\n\nexample: {}", COMMANDS[3].example);
+        say!("       sim bank COMMAND --help says more\n\nexample: {}", COMMANDS[3].example);
         return Ok(ExitCode::SUCCESS);
     }
     let Some(command) = COMMANDS.iter().find(|command| command.name.strip_prefix("bank ") == Some(name)) else {
@@ -97,7 +110,7 @@ pub(crate) fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, 
         return Err(format!("there is no sim bank {name}; {}", crate::file::instead(name, known)));
     };
     if rest.iter().any(|word| word == "--help" || word == "-h") {
-        println!("usage: sim {} {}\n\n{}\n\nexample: {}", command.name, command.words, command.about, command.example);
+        say!("{}\n\n{}\n\nexample: {}", command.usage(), command.about, command.example);
         return Ok(ExitCode::SUCCESS);
     }
     let words = Words::parse(command, rest)?;
@@ -109,6 +122,7 @@ pub(crate) fn command(registry: &Registry, args: &[String]) -> Result<ExitCode, 
         "add" => at.add(),
         "replay" => at.replay(),
         "close" => at.close(),
+        "prune" => at.prune(),
         _ => at.renew(),
     }
 }
@@ -174,10 +188,14 @@ impl Place<'_> {
     }
 
     fn list(&self) -> Result<ExitCode, String> {
-        let (kept, broken) = self.asked()?;
+        let pending = pending_in(&self.folder);
+        let is_all = self.words.name.is_none();
+        // A bank of nothing but what is pending is a bank, too.
+        let asked = self.asked();
+        let (kept, broken) = if is_all && !pending.is_empty() { asked.unwrap_or_default() } else { asked? };
         for one in &kept {
             match one {
-                Kept::Plan(entry) => println!(
+                Kept::Plan(entry) => say!(
                     "{:<8} {:<16} {:<36} seed {:<8} {}",
                     entry.state().word(),
                     entry.facts.fingerprint,
@@ -186,17 +204,21 @@ impl Place<'_> {
                     entry.what()
                 ),
                 Kept::Plain(plain) => {
-                    println!(
+                    say!(
                         "{:<8} {:<16} {:<36} seed {:<8} {}",
-                        "fixed", "form 1", plain.simulation, plain.seed, plain.why
+                        "fixed",
+                        "form 1",
+                        plain.simulation,
+                        plain.seed,
+                        plain.why
                     );
                 }
             }
         }
         say_broken(&broken);
-        let pending = pending_in(&self.folder);
         if !pending.is_empty() {
-            println!("{} pending: sim bank add keeps one, such as {}", pending.len(), from_root(&pending[0]).display());
+            let first = from_root(&pending[0]);
+            say!("{} pending: {} bank add {} keeps the first", pending.len(), called(), first.display());
         }
         Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
@@ -204,28 +226,28 @@ impl Place<'_> {
     fn show(&self) -> Result<ExitCode, String> {
         let entry = self.one()?;
         let Entry { facts, spot, .. } = &entry;
-        println!("{} ({})", from_root(&entry.path).display(), entry.state().word());
-        println!("{} seed {}, from {}", entry.name(), entry.seed(), facts.file);
-        println!("{} at {}, event {}", entry.what(), crate::render::time(facts.at_ns), facts.event);
-        println!("  {}", facts.message);
-        println!("kept {} in {}, trace {}", facts.opened, facts.build.words(), facts.trace_hash);
+        say!("{} ({})", from_root(&entry.path).display(), entry.state().word());
+        say!("{} seed {}, from {}", entry.name(), entry.seed(), facts.file);
+        say!("{} at {}, event {}", entry.what(), crate::render::time(facts.at_ns), facts.event);
+        say!("  {}", facts.message);
+        say!("kept {} in {}, trace {}", facts.opened, facts.build.words(), facts.trace_hash);
         match &entry.scenario {
-            Ok(scenario) => println!("{}", size(scenario)),
-            Err(problems) => println!("what its plan names is there no more:\n{problems}"),
+            Ok(scenario) => say!("{}", size(scenario)),
+            Err(problems) => say!("what its plan names is there no more:\n{problems}"),
         }
         if let Some(by) = &facts.fixed_by {
-            println!("mended by {by}");
+            say!("mended by {by}");
         }
         if let Some(why) = &facts.stale {
-            println!("stale: {why}");
+            say!("stale: {why}");
         }
-        println!("its spot, reach {}:", spot.fingerprint());
-        println!("  within {}: {}", crate::render::span(spot.within_ns), spot.marks.join(", "));
+        say!("its spot, reach {}:", spot.fingerprint());
+        say!("  within {}: {}", crate::render::span(spot.within_ns), spot.marks.join(", "));
         for (what, of) in [("during", &spot.during), ("after", &spot.faults), ("probes", &spot.probes)] {
-            println!("  {what}: {}", if of.is_empty() { "nothing".to_owned() } else { of.join(", ") });
+            say!("  {what}: {}", if of.is_empty() { "nothing".to_owned() } else { of.join(", ") });
         }
-        println!("  asked: {}", if spot.asked.is_empty() { "nothing" } else { &spot.asked });
-        println!("replay it: cargo sim bank replay {}", from_root(&entry.path).display());
+        say!("  asked: {}", if spot.asked.is_empty() { "nothing" } else { &spot.asked });
+        say!("replay it: {} bank replay {}", called(), from_root(&entry.path).display());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -237,7 +259,7 @@ impl Place<'_> {
         let mut entry = match make(&scenario, seed, self.registry, &build) {
             Ok(entry) => entry,
             Err(failed) => {
-                eprintln!("error: {}", failed.why);
+                warn!("error: {}", failed.why);
                 return Ok(ExitCode::from(exit_code(failed.class)));
             }
         };
@@ -251,9 +273,9 @@ impl Place<'_> {
             std::fs::remove_file(&scenario.path).map_err(|error| format!("{}: {error}", scenario.path.display()))?;
         }
         let path = from_root(&entry.path);
-        println!("{}: {} {}", path.display(), entry.facts.class, entry.facts.message);
-        println!("its spot: {}", entry.spot.marks.join(", "));
-        println!("replay it: cargo sim bank replay {}", path.display());
+        say!("{}: {} {}", path.display(), entry.facts.class, entry.facts.message);
+        say!("its spot: {}", entry.spot.marks.join(", "));
+        say!("replay it: {} bank replay {}", called(), path.display());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -278,7 +300,7 @@ impl Place<'_> {
         });
         say_broken(&broken);
         let counted: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
-        println!("{} entries: {}; {:.1} s", kept.len(), counted.join(", "), began.elapsed().as_secs_f64());
+        say!("{} entries: {}; {:.1} s", kept.len(), counted.join(", "), began.elapsed().as_secs_f64());
         Ok(match worst {
             _ if !broken.is_empty() => ExitCode::from(2),
             Some((_, code)) => ExitCode::from(code),
@@ -299,7 +321,7 @@ impl Place<'_> {
                     came = Some(replayed);
                 });
                 if let Some(wrong) = came.filter(|came| came.verdict != Verdict::Green) {
-                    eprintln!("error: it is not mended, or nothing shows that it is: nothing was written");
+                    warn!("error: it is not mended, or nothing shows that it is: nothing was written");
                     return Ok(ExitCode::from(wrong.exit_code));
                 }
             }
@@ -307,7 +329,7 @@ impl Place<'_> {
             _ => return Err("say what became of it: --fixed-by COMMIT, or --stale WHY".into()),
         }
         replace(&entry.path, &entry.print())?;
-        println!("{}: {}", from_root(&entry.path).display(), entry.state().word());
+        say!("{}: {}", from_root(&entry.path).display(), entry.state().word());
         Ok(ExitCode::SUCCESS)
     }
 
@@ -323,24 +345,61 @@ impl Place<'_> {
             None => self.find_anew(&old, &build)?,
         };
         let Some(mut entry) = renewed else {
-            eprintln!(
-                "error: no seed fails as {} did: {}; if it is mended: sim bank close --fixed-by, if not: --stale",
+            warn!(
+                "error: no seed fails as {} did: {}; if it is mended: {} bank close --fixed-by, if not: --stale",
                 from_root(&old.path).display(),
-                old.facts.message
+                old.facts.message,
+                called()
             );
             return Ok(ExitCode::from(exit_code("not-found")));
         };
         entry.facts.file.clone_from(&old.facts.file);
         entry.facts.opened.clone_from(&old.facts.opened);
         replace(&old.path, &entry.print())?;
-        println!("{}: seed {}, {}", from_root(&old.path).display(), entry.seed(), entry.facts.message);
+        say!("{}: seed {}, {}", from_root(&old.path).display(), entry.seed(), entry.facts.message);
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn prune(&self) -> Result<ExitCode, String> {
+        let days = self.words.number("days")?.unwrap_or(PRUNE_DAYS);
+        let until = date(day().saturating_sub(days));
+        let (kept, broken) = self.asked()?;
+        let (mut done, mut open) = (Vec::new(), Vec::new());
+        for one in kept {
+            match &one {
+                Kept::Plan(entry) if entry.state() == State::Fixed && entry.facts.opened <= until => {
+                    let by = entry.facts.fixed_by.clone().unwrap_or_default();
+                    done.push((entry.path.clone(), format!("opened {}, mended by {by}", entry.facts.opened)));
+                }
+                Kept::Plan(entry) if entry.state() == State::Open && self.words.has("gone") => open.push(one),
+                _ => {}
+            }
+        }
+        replay_all(&open, self.registry, &self.options()?, |one, replayed| {
+            if replayed.verdict == Verdict::Gone {
+                done.push((one.path().to_owned(), "comes to its spot and passes".to_owned()));
+            }
+        });
+        let is_sure = self.words.has("yes");
+        for (path, why) in &done {
+            if is_sure {
+                std::fs::remove_file(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+            say!("{} {}: {why}", if is_sure { "removed" } else { "done with" }, from_root(path).display());
+        }
+        match (done.len(), is_sure) {
+            (0, _) => say!("there is none to take out"),
+            (count, false) => say!("{count} entries; --yes removes their files"),
+            (count, true) => say!("{count} entries removed"),
+        }
+        say_broken(&broken);
+        Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
     }
 
     /// The first seed of its scenario file that fails as it did.
     fn find_anew(&self, old: &Entry, build: &Build) -> Result<Option<Entry>, String> {
         let scenario: Scenario = read(&root().join(&old.facts.file), self.registry)?;
-        let most = self.words.number("seeds")?.unwrap_or(RENEW_SEEDS);
+        let most = self.words.at_least_one("seeds")?.unwrap_or(RENEW_SEEDS);
         let step = 50;
         for from in (0..most).step_by(step) {
             let seeds: Vec<u64> = (from..most.min(from + step as u64)).collect();
@@ -379,16 +438,16 @@ fn pending_in(bank: &Path) -> Vec<PathBuf> {
 
 fn say_broken(broken: &[Problems]) {
     for problems in broken {
-        eprintln!("error: {problems}");
+        warn!("error: {problems}");
     }
 }
 
 fn tell(kept: &Kept, replayed: &Replayed) {
     let path = from_root(kept.path());
     let (first, rest) = replayed.told.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
-    println!("{:<9} {}\n          {first}", replayed.verdict.word(), path.display());
+    say!("{:<9} {}\n          {first}", replayed.verdict.word(), path.display());
     for line in rest {
-        println!("          {line}");
+        say!("          {line}");
     }
 }
 

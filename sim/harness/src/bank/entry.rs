@@ -93,6 +93,8 @@ pub(crate) enum State {
     Open,
     /// It fails, and must: its bug is planted.
     Planted,
+    /// It fails, and must: its file expects that of the world as it is, without a planted bug.
+    Expected,
     /// It is mended and passes.
     Fixed,
     /// It is known to come nowhere.
@@ -100,10 +102,16 @@ pub(crate) enum State {
 }
 
 impl State {
+    /// Whether it must fail for ever.
+    pub(crate) fn is_wanted(self) -> bool {
+        matches!(self, State::Planted | State::Expected)
+    }
+
     pub(crate) fn word(self) -> &'static str {
         match self {
             State::Open => "open",
             State::Planted => "planted",
+            State::Expected => "expected",
             State::Fixed => "fixed",
             State::Stale => "stale",
         }
@@ -255,10 +263,14 @@ impl Entry {
 
     pub(crate) fn state(&self) -> State {
         let is_planted = self.plan.get("planted").is_some();
+        let outcome = self.plan.find("expect.outcome").and_then(Node::as_text);
+        let wanted = outcome.and_then(|outcome| outcome.strip_prefix("fail:"));
+        let is_expected = wanted.is_some_and(|what| what == self.facts.class || what == self.facts.invariant);
         match (&self.facts.stale, &self.facts.fixed_by) {
             (Some(_), _) => State::Stale,
             (None, Some(_)) => State::Fixed,
             (None, None) if is_planted => State::Planted,
+            (None, None) if is_expected => State::Expected,
             (None, None) => State::Open,
         }
     }

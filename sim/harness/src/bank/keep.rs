@@ -53,34 +53,48 @@ impl Bank {
         self.entries().filter(|entry| matches!(entry.state(), State::Open | State::Stale))
     }
 
-    /// Whether a failure of a scenario is known, in words.
-    pub(crate) fn standing(&self, fingerprint: &str, scenario: &str) -> String {
-        let of_defect = || self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
-        // A planted bug is known to its own scenario alone.
-        let known = of_defect().find(|entry| entry.state() != State::Planted || entry.name() == scenario);
-        match known {
-            None => format!("NEW {fingerprint}: no entry of the bank"),
-            Some(entry) => {
-                let path = from_root(&entry.path);
-                match &entry.facts.fixed_by {
-                    Some(by) => format!("NEW {fingerprint}: mended by {by}, and back: {}", path.display()),
-                    None => format!("KNOWN {fingerprint}: {} in the bank, {}", entry.state().word(), path.display()),
-                }
-            }
+    /// The entry of a failure of a scenario. A bug that is planted, or expected, is known to its own scenario alone.
+    fn of(&self, fingerprint: &str, scenario: &str) -> Option<&Entry> {
+        let of_defect = self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
+        let known = of_defect.filter(|entry| !entry.state().is_wanted() || entry.name() == scenario);
+        // One that is open says more than one that was mended.
+        known.min_by_key(|entry| entry.state() == State::Fixed)
+    }
+
+    /// Whether a run was seen before. `share`: how many of how many seeds came to it, if that is known.
+    pub(crate) fn standing(&self, report: &Report, share: Option<(u64, u64)>) -> Standing {
+        if report.passed() {
+            let is_it = |entry: &&Entry| {
+                entry.state() == State::Fixed && entry.name() == report.scenario && entry.seed() == report.seed
+            };
+            return if self.entries().any(|entry| is_it(&entry)) { Standing::Resolved } else { Standing::New };
+        }
+        match self.of(&report.verdict.fingerprint, &report.scenario).map(Entry::state) {
+            None => Standing::New,
+            Some(State::Fixed) => Standing::Back,
+            Some(_) if share.is_some_and(|(count, seeds)| count.saturating_mul(1000) < seeds) => Standing::Rare,
+            Some(_) => Standing::Known,
         }
     }
 
-    /// Whether a failure of a scenario is known, and if so, the file and the seed of the plan that is kept of it.
-    pub(crate) fn known(&self, fingerprint: &str, scenario: &str) -> (Standing, Option<(String, u64)>) {
-        let of_defect = || self.entries().filter(|entry| entry.facts.fingerprint == fingerprint);
-        let is_known = |entry: &&Entry| entry.state() != State::Planted || entry.name() == scenario;
-        match of_defect().find(is_known) {
-            None => (Standing::New, None),
-            Some(entry) => {
-                let standing = if entry.facts.fixed_by.is_some() { Standing::New } else { Standing::Known };
-                (standing, Some((from_root(&entry.path).display().to_string(), entry.seed())))
-            }
-        }
+    /// The same in words, of a failure.
+    pub(crate) fn told(&self, report: &Report, share: (u64, u64)) -> String {
+        let fingerprint = &report.verdict.fingerprint;
+        let standing = self.standing(report, Some(share));
+        let Some(entry) = self.of(fingerprint, &report.scenario) else {
+            return format!("{} {fingerprint}: no entry of the bank", standing.word());
+        };
+        let known = match &entry.facts.fixed_by {
+            Some(by) if standing == Standing::Back => format!("mended by {by}, and fails again:"),
+            _ => format!("{} in the bank,", entry.state().word()),
+        };
+        format!("{} {fingerprint}: {known} {}", standing.word(), from_root(&entry.path).display())
+    }
+
+    /// The file and the seed of the plan that is kept of a failure.
+    pub(crate) fn plan_of(&self, report: &Report) -> Option<(String, u64)> {
+        let entry = self.of(&report.verdict.fingerprint, &report.scenario)?;
+        Some((from_root(&entry.path).display().to_string(), entry.seed()))
     }
 
     /// The entries that are plans.

@@ -18,6 +18,8 @@ mod pending;
 mod replay;
 
 pub(crate) use build::{Build, day, from_root, target};
+#[cfg(test)]
+pub(crate) use command::COMMANDS;
 pub(crate) use command::{USAGE, command};
 pub(crate) use entry::Entry;
 pub(crate) use keep::Bank;

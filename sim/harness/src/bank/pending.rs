@@ -3,8 +3,6 @@
 //! A run writes its seeds to `sim/running-<process>.jsonl` in the target folder before it begins, line by line as they
 //! are started and done, and removes the file at its end. A file whose process is gone was killed: the next run says so.
 
-#![allow(clippy::print_stderr)] // a command line talks to its terminal
-
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -12,10 +10,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use simurgh_runtime::sync::Mutex;
+use simurgh_sim::shared::called;
+use simurgh_sim::warn;
 
 use crate::file::Scenario;
 use crate::registry::Registry;
-use crate::report::Report;
+use crate::report::{Report, replay_command};
 
 use super::build::{Build, from_root, root, target};
 use super::entry::Entry;
@@ -52,13 +52,13 @@ impl Running {
         match Self::begin(&target().join("sim"), scenario) {
             Ok((running, killed)) => {
                 for told in &killed {
-                    eprintln!("{told}");
+                    warn!("{told}");
                 }
-                eprintln!("seeds {first} to {last}, written to {} before they run", running.path.display());
+                warn!("seeds {first} to {last}, written to {} before they run", running.path.display());
                 Some(running)
             }
             Err(why) => {
-                eprintln!("seeds {first} to {last}, not written down: {why}");
+                warn!("seeds {first} to {last}, not written down: {why}");
                 None
             }
         }
@@ -122,8 +122,9 @@ fn killed(folder: &Path) -> Vec<String> {
         if let Some(first) = seeds.first() {
             let all: Vec<String> = seeds.iter().take(20).map(u64::to_string).collect();
             told.push(format!(
-                "a run of {file} was killed while it ran seeds {}; again: cargo sim run {file} --seed {first}",
-                all.join(", ")
+                "a run of {file} was killed while it ran seeds {}; again: {}",
+                all.join(", "),
+                replay_command(&file, *first)
             ));
         }
     }
@@ -172,7 +173,9 @@ impl Pending {
             });
         let shown = from_root(&path);
         self.told.lock().push(match written {
-            Ok(()) => format!("kept: {}; after a look at it: cargo sim bank add {}", shown.display(), shown.display()),
+            Ok(()) => {
+                format!("kept: {}; after a look at it: {} bank add {}", shown.display(), called(), shown.display())
+            }
             Err(why) => format!("seed {} could not be kept: {why}", report.seed),
         });
     }

@@ -14,7 +14,7 @@
 use std::sync::mpsc;
 
 use simurgh_runtime::sync::Mutex;
-use simurgh_sim::shared::all_cores;
+use simurgh_sim::shared::{all_cores, called};
 
 use crate::file::Scenario;
 use crate::judge::exit_code;
@@ -203,7 +203,7 @@ impl Replay<'_> {
         let verdict = self.compare(&first, verdict, &mut told);
         let class = match verdict {
             Verdict::Stale => "stale",
-            Verdict::Gone if state == State::Planted => "not-found",
+            Verdict::Gone if state.is_wanted() => "not-found",
             Verdict::Gone => "gone",
             Verdict::Back => self.entry.facts.class.as_str(),
             Verdict::Other => worst(&first, &around).map_or("failed", |other| other.class.as_str()),
@@ -240,7 +240,8 @@ impl Replay<'_> {
         let blind = [first].into_iter().chain(&around.blind).find(|report| self.is_same(report));
         if let Some(blind) = blind {
             told.push(format!("it fails as it did, but not at the old spot: {}", unmet(blind)));
-            told.push(format!("if that is as it should be: sim bank renew {}", from_root(&self.entry.path).display()));
+            let path = from_root(&self.entry.path);
+            told.push(format!("if that is as it should be: {} bank renew {}", called(), path.display()));
             return Verdict::Stale;
         }
         if let Some(other) = worst(first, around) {
@@ -251,10 +252,13 @@ impl Replay<'_> {
         if has_reached(first) || around.passed_there > 0 {
             let there = u64::from(has_reached(first)) + around.passed_there;
             told.push(format!("it passes; {there} of {} runs come to the old spot and none fails", around.tried + 1));
-            told.push(if state == State::Planted {
-                format!("nothing catches the planted bug any more; it was: {}", facts.message)
-            } else {
-                format!("if it is mended: sim bank close {} --fixed-by COMMIT", from_root(&self.entry.path).display())
+            let path = from_root(&self.entry.path);
+            told.push(match state {
+                State::Planted => format!("nothing catches the planted bug any more; it was: {}", facts.message),
+                State::Expected => {
+                    format!("{} expects a failure, and there is none; it was: {}", facts.file, facts.message)
+                }
+                _ => format!("if it is mended: {} bank close {} --fixed-by COMMIT", called(), path.display()),
             });
             return Verdict::Gone;
         }
@@ -284,8 +288,9 @@ impl Replay<'_> {
     fn stale(&self, first: &Report, around: &Around, told: &mut Vec<String>) -> Verdict {
         told.push(format!("it {}, and does not come to the old spot: {}", self.how(first), unmet(first)));
         told.push(format!(
-            "nor does one of {} schedules around it; find it anew: sim bank renew {}",
+            "nor does one of {} schedules around it; find it anew: {} bank renew {}",
             around.tried,
+            called(),
             from_root(&self.entry.path).display()
         ));
         Verdict::Stale

@@ -282,6 +282,21 @@ impl Checks<'_> {
                 Some(name) => self.known(name, "invariant", self.registry.invariants.keys().copied().collect()),
                 None => self.wrong(invariant, "name = \"...\" is missing in [[invariant]]"),
             }
+            self.asked(invariant);
+        }
+    }
+
+    /// A check that would ask nothing is refused.
+    fn asked(&mut self, invariant: &Node) {
+        let name = invariant.get("name").and_then(Node::as_text).unwrap_or_default();
+        let Some(kind) = self.registry.invariants.get(name) else { return };
+        let checks = kind.checks();
+        let Some(check) = invariant.get("check") else { return };
+        let wanted = check.as_text().unwrap_or_default();
+        if checks.is_empty() {
+            self.wrong(check, format!("{name} has no checks: it judges by itself, as events come; leave check out"));
+        } else if !checks.contains(&wanted) {
+            self.wrong(check, format!("{name} cannot be asked at {wanted}; it has the checks {}", checks.join(", ")));
         }
     }
 

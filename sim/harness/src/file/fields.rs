@@ -276,8 +276,8 @@ const INVARIANT: Table = Table {
         field(
             "check",
             Kind::OneOf(&["step", "event", "every", "calm", "end"]),
-            "event",
-            "when it is asked whether it holds: after each poll, each event, each `period`, at the end of the calm phase, at the end",
+            "",
+            "when it is asked whether it holds, beside its own hooks, if it can be asked then (sim list --names): after each poll, each event, each `period`, at the end of the calm phase, at the end; the first that it has, if nothing is said",
         ),
         field("period", TIME, "100ms", "of every"),
         field("params", Kind::Values, "", "its parameters"),

@@ -95,6 +95,8 @@ pub enum Standing {
     Rare,
     /// It is in the bank as mended, and this run passes.
     Resolved,
+    /// It is in the bank as mended, and fails again.
+    Back,
 }
 
 impl Standing {
@@ -105,6 +107,7 @@ impl Standing {
             Standing::Known => "KNOWN",
             Standing::Rare => "RARE",
             Standing::Resolved => "RESOLVED",
+            Standing::Back => "BACK",
         }
     }
 }

@@ -38,6 +38,23 @@ impl Invariant for NotBefore {
     }
 }
 
+/// Never holds, and says when it was asked.
+struct Asked;
+
+impl Invariant for Asked {
+    fn name(&self) -> &'static str {
+        "mesh.asked"
+    }
+
+    fn holds(&mut self) -> Result<(), String> {
+        Err(format!("asked at {:.1} s", now()))
+    }
+
+    fn checks(&self) -> &'static [&'static str] {
+        &["calm", "step", "event", "every", "end"]
+    }
+}
+
 /// Is broken by the first event, through no fault of the program's.
 struct Hopeless;
 
@@ -130,6 +147,7 @@ fn registry(heard: &Heard) -> Registry {
         })
         .invariant("mesh.for_three_seconds", "it is not later than three seconds", |_| ForThreeSeconds)
         .invariant("mesh.hopeless", "nothing ever happens", |_| Hopeless)
+        .invariant("mesh.asked", "whatever it is, it is not so", |_| Asked)
         .probe("mesh.tenth", "a node has said it ten times more")
 }
 
@@ -317,6 +335,24 @@ fn what_is_impossible_is_not_called_stuck() {
         ("stuck-impossible", "mesh.hopeless")
     );
     assert_eq!(report.verdict.exit_code, 26);
+}
+
+#[test]
+fn an_invariant_is_asked_when_the_file_says() {
+    let asked = |check: &str| {
+        let (report, _) = play(&format!(
+            "subject = \"mesh\"\n[topology]\nnode = {{ count = 2 }}\n[time]\nwarmup = \"1s\"\nchaos = \"1s\"\ncalm = \"1s\"\n\
+             [[invariant]]\nname = \"mesh.asked\"\n{check}"
+        ));
+        assert_eq!(report.verdict.invariant, "mesh.asked", "{check}");
+        report.verdict.message
+    };
+    assert_eq!(asked("check = \"step\""), "asked at 0.0 s");
+    assert_eq!(asked("check = \"event\""), "asked at 0.1 s");
+    assert_eq!(asked("check = \"every\"\nperiod = \"400ms\""), "asked at 0.4 s");
+    for at_the_end in ["check = \"calm\"", "check = \"end\"", ""] {
+        assert_eq!(asked(at_the_end), "asked at 3.0 s", "{at_the_end}");
+    }
 }
 
 #[test]

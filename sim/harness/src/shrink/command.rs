@@ -1,9 +1,9 @@
 //! `sim shrink`.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use simurgh_sim::{put, say};
 
 use crate::command::{Command, Words, own_seed, read};
 use crate::registry::Registry;
@@ -27,23 +27,19 @@ pub(crate) fn command(registry: &Registry, words: &Words) -> Result<ExitCode, St
     let path = words.file()?;
     let scenario = read(&path, registry)?;
     let seed = words.number("seed")?.or_else(|| own_seed(&scenario)).ok_or("--seed S: which run?")?;
-    let at_least_one = |flag: &str| match words.number(flag)? {
-        Some(0) => Err(format!("--{flag}: at least one")),
-        number => Ok(number),
-    };
     let options = Options {
-        runs: at_least_one("runs")?,
-        jobs: at_least_one("jobs")?.map(|jobs| jobs.min(1024) as usize),
+        runs: words.at_least_one("runs")?,
+        jobs: words.at_least_one("jobs")?.map(|jobs| jobs.min(1024) as usize),
         progress: true,
     };
     let shrunk = shrink(&scenario, seed, registry, options)?;
     let out = words.values.get("out").map_or_else(|| default_out(&output::name_of(&shrunk.first)), PathBuf::from);
     write(&out, &shrunk.text)?;
-    print!("{}", output::words(&shrunk, &out));
+    put!("{}", output::words(&shrunk, &out));
     if words.has("test") {
         let test = out.with_extension("rs");
         write(&test, &output::rust_test(&shrunk, &program()))?;
-        println!("as a test: {}", test.display());
+        say!("as a test: {}", test.display());
     }
     Ok(ExitCode::SUCCESS)
 }

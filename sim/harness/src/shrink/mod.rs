@@ -97,15 +97,26 @@ const LOOKS: u64 = 3;
 /// # Errors
 /// If the run passes, does not repeat, or is of a kind that cannot be made small.
 pub(crate) fn shrink(scenario: &Scenario, seed: u64, registry: &Registry, options: Options) -> Result<Shrunk, String> {
-    let ground = Ground { registry, path: scenario.path.clone(), seed };
     let oracle = |plans: &[Node], look: Look| run_all(&scenario.path, seed, plans, look);
-    let first = first_run(scenario, seed, &oracle)?;
+    shrink_by(&oracle, scenario, seed, registry, options)
+}
+
+/// The same, by whatever runs plans.
+fn shrink_by(
+    oracle: Oracle<'_>,
+    scenario: &Scenario,
+    seed: u64,
+    registry: &Registry,
+    options: Options,
+) -> Result<Shrunk, String> {
+    let ground = Ground { registry, path: scenario.path.clone(), seed };
+    let first = first_run(scenario, seed, oracle)?;
     let plan = Arc::new(Plan::new(scenario, seed));
     let before = Measured::of(&plan, &first, registry);
     let runs_max = options.runs.unwrap_or_else(|| scenario.shrink_runs().unwrap_or(RUNS));
     let resolved = freeze::bare(&plan.file);
     // Two runs were spent on the first look, and one is for the last.
-    let mut search = Search::new(&oracle, resolved, first.clone(), runs_max.saturating_sub(LOOKS))
+    let mut search = Search::new(oracle, resolved, first.clone(), runs_max.saturating_sub(LOOKS))
         .at_once(options.jobs.unwrap_or_else(all_cores))
         .any_failure(scenario.root.find("shrink.keep").and_then(Node::as_text) == Some("any_failure"));
     search.progress = options.progress.then(|| Progress::new(format!("{} seed {seed}", scenario.name())));
@@ -124,7 +135,7 @@ pub(crate) fn shrink(scenario: &Scenario, seed: u64, registry: &Registry, option
     if search.progress.take().is_some() {
         Progress::clear();
     }
-    finish(search, &ground, &oracle, Shrunk { first, before, notes, ..Shrunk::default() })
+    finish(search, &ground, oracle, Shrunk { first, before, notes, ..Shrunk::default() })
 }
 
 /// The run that is to be made small, twice: what does not repeat cannot be made small.

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use simurgh_sim::shared::called;
+
 use crate::file::Node;
 use crate::render::span;
 use crate::report::Report;
@@ -104,6 +106,6 @@ pub(super) fn words(shrunk: &Shrunk, path: &Path) -> String {
     }
     let _ = writeln!(text, "\n{}\n", shrunk.report.story());
     let _ = writeln!(text, "hash {}, {} events", shrunk.report.trace_hash, shrunk.report.events);
-    let _ = writeln!(text, "replay it: cargo sim replay {}", path.display());
+    let _ = writeln!(text, "replay it: {} replay {}", called(), path.display());
     text
 }

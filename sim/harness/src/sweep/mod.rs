@@ -1,7 +1,5 @@
 //! Sweeps: many seeds of many scenarios, in worker processes, until the time is over.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its terminal
-
 mod journal;
 mod outcome;
 mod queue;
@@ -13,6 +11,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use simurgh_runtime::sync::Mutex;
+use simurgh_sim::say;
 use simurgh_sim::shared::{Goal, Progress};
 
 use crate::bank::{self, Bank, Pending};
@@ -341,15 +340,16 @@ impl<'a> Collected<'a> {
         let unexpected = self.seen.into_iter().filter(|((expected, _), _)| !expected);
         for (_, (at, mut finding)) in unexpected {
             let is_rare = finding.count * 1000 < self.rows[at].seeds;
+            let is_it = |entry: &&bank::Entry| entry.facts.fingerprint == finding.fingerprint;
+            let mended = self.options.bank.entries().find(is_it).and_then(|entry| entry.facts.fixed_by.as_ref());
             finding.standing = match self.past.contains_key(&finding.fingerprint) {
+                _ if mended.is_some() => Standing::Back,
                 false => Standing::New,
                 true if is_rare => Standing::Rare,
                 true => Standing::Known,
             };
-            let is_it = |entry: &&bank::Entry| entry.facts.fingerprint == finding.fingerprint;
-            let mended = self.options.bank.entries().find(is_it).and_then(|entry| entry.facts.fixed_by.as_ref());
             if let Some(by) = mended {
-                finding.message = format!("mended by {by}, and back: {}", finding.message);
+                finding.message = format!("mended by {by}, and fails again: {}", finding.message);
             }
             findings.push(finding);
         }
@@ -414,12 +414,17 @@ fn judge(sets: &[SetReport], canary: Option<&(String, bool)>) -> (String, String
 fn tell_past(past: &Past) {
     if past.was_killed {
         let seeds: usize = past.unfinished.iter().map(|(_, seeds)| seeds.len()).sum();
-        println!("the last sweep was killed; the {seeds} seeds that it was running come first");
+        say!("the last sweep was killed; the {seeds} seeds that it was running come first");
     }
     for found in past.open.values() {
-        println!(
+        say!(
             "found earlier: {} {} {} {} seed {}: {}",
-            found.fingerprint, found.class, found.invariant, found.file, found.seed, found.message
+            found.fingerprint,
+            found.class,
+            found.invariant,
+            found.file,
+            found.seed,
+            found.message
         );
     }
 }

@@ -45,9 +45,15 @@ impl Bed {
 
     /// What a command says in a version, and its exit code.
     fn sim(&self, version: &str, args: &[&str]) -> (i32, String) {
+        self.sim_as(None, version, args)
+    }
+
+    /// The same, called by a command of another name.
+    fn sim_as(&self, command: Option<&str>, version: &str, args: &[&str]) -> (i32, String) {
         let Output { status, stdout, stderr } = Command::new(std::env::current_exe().unwrap())
             .args(args)
             .env(toy::VERSION, version)
+            .envs(command.map(|command| ("SIMURGH_COMMAND", command)))
             // Its versions are one build to git, and must not be.
             .env("GIT_CEILING_DIRECTORIES", env!("CARGO_TARGET_TMPDIR"))
             .current_dir(&self.folder)
@@ -156,6 +162,37 @@ fn what_is_mended_is_gone_then_green_and_back_when_it_fails_again() {
     assert_eq!((verdict.as_str(), code), ("BACK", 10), "{said}");
 }
 
+fn what_has_done_its_work_is_taken_out_and_only_on_request() {
+    let bed = Bed::new("prune");
+    let prune = |version: &str, flags: &[&str]| {
+        let (code, said) = bed.sim(version, &[&["bank", "prune"], flags].concat());
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    let nothing = "there is none to take out\n";
+    let entry = bed.keep(&bed.failing(1)[0]);
+    assert_eq!(prune("first", &["--days", "0", "--yes"]), nothing, "it is open");
+    assert_eq!(prune("first", &["--gone", "--yes"]), nothing, "it fails");
+    let said = prune("mended", &["--gone"]);
+    assert!(
+        said.contains("comes to its spot and passes") && said.contains("1 entries; --yes") && entry.exists(),
+        "{said}"
+    );
+    let said = prune("mended", &["--gone", "--yes"]);
+    assert!(said.contains("1 entries removed") && !entry.exists(), "{said}");
+
+    let entry = bed.keep(&bed.failing(1)[0]);
+    assert_eq!(bed.sim("mended", &["bank", "close", entry.to_str().unwrap(), "--fixed-by", "4e02d1c"]).0, 0);
+    assert_eq!(prune("mended", &["--yes"]), nothing, "it was opened today");
+    let said = prune("mended", &["--days", "0"]);
+    assert!(said.contains("mended by 4e02d1c") && entry.exists(), "{said}");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    let opened = text.lines().find(|line| line.starts_with("opened = ")).unwrap();
+    std::fs::write(&entry, text.replace(opened, "opened = \"2020-02-29\"")).unwrap();
+    let said = prune("mended", &["--yes"]);
+    assert!(said.contains("opened 2020-02-29") && !entry.exists(), "{said}");
+}
+
 fn what_is_renamed_is_renewed() {
     let bed = Bed::new("renewed");
     let entry = bed.keep(&bed.failing(1)[0]);
@@ -197,6 +234,90 @@ fn a_failure_that_nobody_expects_is_pending_and_then_known() {
     assert_eq!(hash(entry.to_str().unwrap(), None), hash("adds.toml", Some(seed)));
 }
 
+fn a_report_knows_what_the_bank_knows() {
+    let bed = Bed::new("report");
+    let standing = |file: &str| {
+        let (code, said) = bed.sim("first", &["report", file]);
+        assert_eq!(code, 0, "{said}");
+        said.split(' ').next().unwrap_or_default().to_owned()
+    };
+    let (code, said) = bed.sim("first", &["run", "adds.toml", "--seeds", "40", "--json", "found.json"]);
+    assert!(code == 10 && said.contains("NEW "), "{said}");
+    assert_eq!(standing("found.json"), "NEW");
+    let pending = std::fs::read_dir(bed.folder.join("seeds/pending")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(bed.sim("first", &["bank", "add", pending.to_str().unwrap()]).0, 0);
+    assert_eq!(standing("found.json"), "KNOWN");
+    let (code, said) = bed.sim("first", &["report", "found.json", "--html", "found.html"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(std::fs::read_to_string(bed.folder.join("found.html")).unwrap().contains("<b class=\"badge\">KNOWN</b>"));
+    let found = std::fs::read_to_string(bed.folder.join("found.json")).unwrap();
+    std::fs::write(bed.folder.join("rare.json"), found.replacen("\"seeds\":40,", "\"seeds\":400000,", 1)).unwrap();
+    assert_eq!(standing("rare.json"), "RARE");
+
+    let entry = bed.entries().pop().unwrap();
+    assert_eq!(bed.sim("mended", &["bank", "close", entry.to_str().unwrap(), "--fixed-by", "4e02d1c"]).0, 0);
+    assert_eq!(standing("found.json"), "BACK");
+    let (code, said) = bed.sim("first", &["run", "adds.toml", "--seeds", "40"]);
+    assert!(code == 10 && said.contains("BACK ") && said.contains("mended by 4e02d1c, and fails again"), "{said}");
+    let text = std::fs::read_to_string(&entry).unwrap();
+    let seed: u64 =
+        text.lines().find_map(|line| line.strip_prefix("seed = \"")).unwrap().trim_end_matches('"').parse().unwrap();
+    for (seed, expected) in [(seed, "RESOLVED"), (seed + 1, "PASS")] {
+        // A set keeps no run that passes: this is what a report of one says.
+        let one = format!(
+            "{{\"magic\":\"simurgh report\",\"schema\":1,\"scenario\":\"toy/adds\",\"seed\":{seed},\"verdict\":{{\"class\":\"pass\"}}}}"
+        );
+        std::fs::write(bed.folder.join("one.json"), one).unwrap();
+        assert_eq!(standing("one.json"), expected, "seed {seed}");
+    }
+}
+
+fn what_is_suggested_is_what_the_user_called() {
+    let bed = Bed::new("called");
+    let seed = &bed.failing(1)[0];
+    let called = "simurgh sim --package shop";
+    let told = |args: &[&str], says: &str| {
+        let (code, said) = bed.sim_as(Some(called), "first", args);
+        assert!(code == 0 || args.contains(&"run"), "{said}");
+        assert!(said.contains(&format!("{called} {says}")), "{args:?}: {said}");
+        assert!(!said.contains("cargo sim"), "{said}");
+    };
+    told(&["shrink", "adds.toml", "--seed", seed, "--runs", "20", "--out", "small.toml"], "replay small.toml");
+    told(&["run", "adds.toml", "--seeds", "40"], "bank add seeds/pending/");
+    told(&["bank", "list"], "bank add seeds/pending/");
+    told(&["bank", "add", "adds.toml", "--seed", seed], "bank replay seeds/toy/adds/");
+    let entry = bed.entries().pop().unwrap();
+    told(&["bank", "show", entry.to_str().unwrap()], "bank replay seeds/toy/adds/");
+    for (version, says) in [("no-probe", "bank renew seeds/toy/adds/"), ("mended", "bank close seeds/toy/adds/")] {
+        let (_, said) = bed.sim_as(Some(called), version, &["bank", "replay"]);
+        assert!(said.contains(&format!("{called} {says}")), "{said}");
+    }
+    let (_, said) = bed.sim("first", &["bank", "show", entry.to_str().unwrap()]);
+    assert!(said.contains("replay it: cargo sim bank replay "), "{said}");
+}
+
+fn what_fails_by_its_very_world_is_expected() {
+    let bed = Bed::new("expected");
+    std::fs::write(bed.folder.join("adds.toml"), format!("{SCENARIO}[expect]\noutcome = \"fail:toy.adds_up\"\n"))
+        .unwrap();
+    let entry = bed.keep(&bed.failing(1)[0]);
+    let (code, said) = bed.sim("first", &["bank", "list"]);
+    assert!(code == 0 && said.starts_with("expected ") && said.lines().count() == 1, "{said}");
+    let (verdict, code, said) = bed.replay("first");
+    assert_eq!((verdict.as_str(), code), ("replayed", 0), "{said}");
+    let (verdict, code, said) = bed.replay("mended");
+    assert_eq!((verdict.as_str(), code), ("GONE", 17), "{said}");
+    assert!(said.contains("adds.toml expects a failure, and there is none"), "{said}");
+    // One that expects another failure does not expect this.
+    let text = std::fs::read_to_string(&entry).unwrap();
+    assert!(text.contains("invariant = \"toy.adds_up\""), "{text}");
+    std::fs::remove_file(&entry).unwrap();
+    std::fs::write(bed.folder.join("adds.toml"), format!("{SCENARIO}[expect]\noutcome = \"fail:livelock\"\n")).unwrap();
+    bed.keep(&bed.failing(1)[0]);
+    let (code, said) = bed.sim("first", &["bank", "list"]);
+    assert!(code == 0 && said.starts_with("open "), "{said}");
+}
+
 fn a_sweep_knows_what_the_bank_knows() {
     let bed = Bed::new("sweep");
     std::fs::write(bed.folder.join("canary.toml"), format!("{SCENARIO}[expect]\noutcome = \"fail:toy.adds_up\"\n"))
@@ -219,7 +340,7 @@ fn a_sweep_knows_what_the_bank_knows() {
     let entry = bed.entries().pop().unwrap();
     assert_eq!(bed.sim("mended", &["bank", "close", entry.to_str().unwrap(), "--fixed-by", "4e02d1c"]).0, 0);
     let (standing, said) = sweep("first", "four.jsonl");
-    assert!(standing == "NEW" && said.contains("mended by 4e02d1c, and back: "), "{said}");
+    assert!(standing == "BACK" && said.contains("mended by 4e02d1c, and fails again: "), "{said}");
 }
 
 fn one_seed_gives_one_hash_in_twenty_processes() {
@@ -329,7 +450,7 @@ fn what_a_command_cannot_do_is_said() {
     assert!(code == 2 && said.contains("is there already: this defect is kept"), "{said}");
     let (code, said) = bed.sim("first", &["bank", "add", "adds.toml", "--seed", &seed[0], "--replace"]);
     assert!(code == 0 && bed.entries().len() == 1, "{said}");
-    for command in ["list", "show", "add", "replay", "close", "renew"] {
+    for command in ["list", "show", "add", "replay", "close", "renew", "prune"] {
         let (code, said) = bed.sim("first", &["bank", command, "--help"]);
         assert!(code == 0 && said.contains("example: sim bank "), "{said}");
     }
@@ -342,17 +463,23 @@ macro_rules! cases {
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let is_command = |word: &String| matches!(word.as_str(), "__scenario" | "bank" | "run" | "replay" | "sweep");
+    let is_command = |word: &String| {
+        matches!(word.as_str(), "__scenario" | "bank" | "run" | "replay" | "report" | "shrink" | "sweep")
+    };
     if args.first().is_some_and(is_command) {
         return simurgh_harness::main(&toy::registry());
     }
-    let cases: [Case; 11] = cases![
+    let cases: [Case; 15] = cases![
         one_await_more_is_replayed_or_stale_and_never_green,
         a_probe_that_is_gone_makes_it_stale_whether_it_fails_or_passes,
         a_place_that_is_gone_makes_it_stale,
         what_is_mended_is_gone_then_green_and_back_when_it_fails_again,
+        what_has_done_its_work_is_taken_out_and_only_on_request,
         what_is_renamed_is_renewed,
         a_failure_that_nobody_expects_is_pending_and_then_known,
+        a_report_knows_what_the_bank_knows,
+        what_is_suggested_is_what_the_user_called,
+        what_fails_by_its_very_world_is_expected,
         a_sweep_knows_what_the_bank_knows,
         one_seed_gives_one_hash_in_twenty_processes,
         another_trace_is_a_finding_in_one_build_and_said_in_two,
