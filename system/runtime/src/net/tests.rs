@@ -42,6 +42,58 @@ fn trying_does_not_wait() {
     });
 }
 
+/// More than the kernel holds, so that both sides meet short counts and have to wait, with reads that are short of what is
+/// there, as long as it, and longer.
+#[test]
+fn what_is_written_in_short_counts_is_read_in_short_counts() {
+    const LEN: usize = 8 << 20;
+    let byte = |at: usize| (at / 251 + at) as u8;
+    crate::run("test", async move {
+        let (mut client, mut server) = pair().await;
+        let writes = crate::spawn(async move {
+            let all: Vec<u8> = (0..LEN).map(byte).collect();
+            let mut shortest = LEN;
+            let mut rest = &all[..];
+            while !rest.is_empty() {
+                let written = client.write(rest).await.unwrap();
+                shortest = shortest.min(written);
+                rest = &rest[written..];
+            }
+            shortest
+        });
+        let mut at = 0;
+        for room in [1, 7, 4_096, 65_536, 1 << 20].into_iter().cycle() {
+            let mut buffer = Vec::with_capacity(room);
+            let count = server.read_buf(&mut buffer).await.unwrap();
+            if count == 0 {
+                break;
+            }
+            assert!(buffer.iter().enumerate().all(|(index, is)| *is == byte(at + index)), "after {at} bytes");
+            at += count;
+        }
+        assert_eq!(at, LEN);
+        assert!(writes.await.unwrap() < LEN, "a write was short");
+    });
+}
+
+/// After a short count the socket is taken for empty; what comes then has to be noticed.
+#[test]
+fn what_comes_after_a_short_read_wakes_the_reader() {
+    crate::run("test", async {
+        let (mut client, mut server) = pair().await;
+        for round in 0..1_000_u32 {
+            client.write_all(&round.to_le_bytes()).await.unwrap();
+            let mut buffer = [0; 64];
+            assert_eq!(server.read(&mut buffer).await.unwrap(), 4);
+            assert_eq!(server.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            server.write_all(&buffer[..4]).await.unwrap();
+            assert_eq!(client.read_u32_le().await.unwrap(), round);
+        }
+        drop(client);
+        assert_eq!(server.read(&mut [0; 64]).await.unwrap(), 0, "the end comes after a short count, too");
+    });
+}
+
 #[test]
 fn a_listener_survives_the_way_through_its_descriptor() {
     crate::run("test", async {
