@@ -498,11 +498,13 @@ fn report(registry: &Registry, words: &Words) -> Result<ExitCode, String> {
     let bank = Bank::of_here(registry);
     let size = crate::shrink::about_of(&report.plan);
     let kept = bank.plan_of(&report).filter(|_| size.is_none() && !report.passed());
+    let replay = replay_command(file, report.seed);
+    let small = kept.map(|(path, seed)| replay_command(&path, seed)).filter(|small| *small != replay);
     let about = crate::About {
         standing: bank.standing(&report, share),
         // What is small already has no smaller one.
-        shrunk: kept.map_or_else(String::new, |(path, seed)| replay_command(&path, seed)),
-        replay: replay_command(file, report.seed),
+        shrunk: small.unwrap_or_default(),
+        replay,
         step: format!("{} replay {file} --seed {} --until {} --log", called(), report.seed, report.verdict.event),
         size,
         origin: crate::shrink::origin_of(&report.plan),
