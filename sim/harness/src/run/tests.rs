@@ -80,6 +80,10 @@ impl Invariant for ForThreeSeconds {
         "mesh.for_three_seconds"
     }
 
+    fn checks(&self) -> &'static [&'static str] {
+        &["every"]
+    }
+
     fn holds(&mut self) -> Result<(), String> {
         if now() > 3.0 { Err("it is over".into()) } else { Ok(()) }
     }
