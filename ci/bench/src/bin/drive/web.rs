@@ -3,7 +3,7 @@
 use bench::{Pinned, Ratio, at_most, bytes_per_connection, header, median, port};
 
 /// Rounds that count, after one to warm up; in each every server has its turn.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 16;
 const CONNECTIONS: u64 = 64;
 const MEMORY_CONNECTIONS: u64 = 10_000;
 const MEMORY_ROUNDS: usize = 3;
