@@ -6,12 +6,11 @@ use crate::rust::{Source, words};
 use crate::{File, Finding};
 
 /// Files that may hold unsafe code, and why it cannot be done without.
-const UNSAFE: [(&str, &str); 10] = [
+const UNSAFE: [(&str, &str); 9] = [
     ("system/runtime/src/header.rs", "what a task carries is a cell that only the running task touches"),
     ("system/runtime/src/header/current.rs", "the current task header is one thread-local pointer, read at every poll"),
     ("system/runtime/src/watchdog/watch.rs", "the watchdog reads that pointer of other threads"),
     ("system/runtime/src/net/raw.rs", "the kernel reads into memory that is not filled yet"),
-    ("system/runtime/src/process.rs", "a signal to a child of ours is kill(2), which nothing wraps"),
     ("system/runtime/src/sim.rs", "the entered world is one thread-local pointer"),
     ("system/sync/src/port.rs", "two cells whose owner an atomic state names, modelled under loom"),
     ("sim/engine/src/prefetch.rs", "a hint that memory will be needed soon, which changes nothing"),

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use simurgh_runtime::net::TcpStream;
-use simurgh_runtime::time::Sleep;
-use simurgh_runtime::{Instant, planted, sleep_until};
+use simurgh_runtime::time::Alarm;
+use simurgh_runtime::{Instant, planted};
 use simurgh_telemetry::event;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
@@ -36,14 +36,13 @@ where
 
 /// A connection: a byte stream with time limits. Dropping it closes it.
 ///
-/// Reads that wait too long fail with [`io::ErrorKind::TimedOut`]. One timer serves all limits: it
-/// is looked at when a read or write has to wait, and set again only when it would ring too early
-/// or has rung for nothing.
+/// Reads that wait too long fail with [`io::ErrorKind::TimedOut`]. One [`Alarm`] serves all limits, and is asked
+/// when a read or write has to wait.
 pub struct Connection {
     stream: TcpStream,
     shared: Arc<ConnectionShared>,
     limits: Limits,
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Alarm,
     read_waits_since: Option<Instant>,
     last_byte: Option<Instant>,
     drain_waker: Option<Waker>,
@@ -61,7 +60,15 @@ impl Connection {
         let options = &listener.options;
         let limits =
             Limits { handshake: options.handshake_timeout, read: options.read_timeout, idle: options.idle_timeout };
-        Self { stream, shared, limits, timer: None, read_waits_since: None, last_byte: None, drain_waker: None }
+        Self {
+            stream,
+            shared,
+            limits,
+            alarm: Alarm::default(),
+            read_waits_since: None,
+            last_byte: None,
+            drain_waker: None,
+        }
     }
 
     /// The other end's address.
@@ -144,26 +151,16 @@ impl Connection {
     /// Ready, with an error, once a limit is up. Called when a read or write has to wait.
     fn poll_limits(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let Some(deadline) = self.deadline() else {
-            self.timer = None;
+            self.alarm.clear();
             return Poll::Pending;
         };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-        }
-        // Rung too early: something was read or written since it was set.
-        while timer.as_mut().poll(cx).is_ready() {
-            if timer.deadline() >= deadline {
-                let what = if self.shared.state() == ConnectionState::Active {
-                    "waited too long for the peer"
-                } else {
-                    "no first byte in time"
-                };
-                return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, what));
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        ready!(self.alarm.poll(deadline, Instant::now(), cx));
+        let what = if self.shared.state() == ConnectionState::Active {
+            "waited too long for the peer"
+        } else {
+            "no first byte in time"
+        };
+        Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, what))
     }
 
     fn note_bytes(&mut self, counter: impl Fn(&ConnectionShared) -> &AtomicU64, count: usize) {

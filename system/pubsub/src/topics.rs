@@ -247,10 +247,8 @@ fn deliver(
         let all = catch_unwind(AssertUnwindSafe(|| {
             for (slot, entry) in entries.by_ref() {
                 if approached == 0 {
-                    for (slot, entry) in ahead.by_ref().take(AHEAD) {
-                        now = Some((slot, entry.id));
-                        entry.subscriber.approach();
-                    }
+                    now = None; // what approaching says of a subscriber is not for us to judge: its message comes
+                    ahead.by_ref().take(AHEAD).for_each(|(_, entry)| entry.subscriber.approach());
                     approached = AHEAD;
                 }
                 approached -= 1;

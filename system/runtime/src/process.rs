@@ -249,12 +249,11 @@ impl Child {
         match &self.child {
             ChildArm::Real(child) => {
                 let Some(id) = child.id() else { return Ok(()) };
-                let id = i32::try_from(id).map_err(io::Error::other)?;
-                // SAFETY: no memory is involved. The number is that of our own child, which keeps it until it has
-                // been waited for, and then tokio gives none.
-                #[allow(unsafe_code)]
-                let sent = unsafe { libc::kill(id, i32::from(signal as u8)) };
-                if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+                // The number is that of our own child, which keeps it until it has been waited for, and then tokio gives
+                // none.
+                let id = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
+                let id = id.expect("the kernel counts its processes from one, in 22 bits");
+                Ok(rustix::process::kill_process(id, signal.raw())?)
             }
             ChildArm::Sim(child) => {
                 child.signal(signal);

@@ -18,6 +18,16 @@ pub enum Signal {
     Hangup = 1,
 }
 
+impl Signal {
+    pub(crate) fn raw(self) -> rustix::process::Signal {
+        match self {
+            Self::Terminate => rustix::process::Signal::TERM,
+            Self::Interrupt => rustix::process::Signal::INT,
+            Self::Hangup => rustix::process::Signal::HUP,
+        }
+    }
+}
+
 /// The arrivals of one kind of signal. From the first one on, the signal no longer ends the process.
 pub struct Signals {
     arm: SignalsArm,
@@ -37,7 +47,7 @@ pub fn listen(signal: Signal) -> io::Result<Signals> {
     if let Some(signals) = sim::world(|world| world.signals(signal)) {
         return Ok(Signals { arm: SignalsArm::Sim(signals) });
     }
-    let signals = tokio::signal::unix::signal(SignalKind::from_raw(i32::from(signal as u8)))?;
+    let signals = tokio::signal::unix::signal(SignalKind::from_raw(signal.raw().as_raw()))?;
     Ok(Signals { arm: SignalsArm::Real(signals) })
 }
 

@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
+mod alarm;
 mod clock;
 mod interval;
 mod limit;
 mod sleep;
 
+pub use alarm::Alarm;
 pub use clock::{Instant, Timestamp};
 pub use interval::{Interval, Missed, interval};
 pub(crate) use limit::Kept;

@@ -8,6 +8,7 @@ use crate::render::Standing;
 use crate::report::Report;
 use crate::run::Look;
 use crate::set::KEEP;
+use crate::sweep::SweepFinding;
 use crate::worker::{Job, launch};
 
 use super::build::{Build, from_root, hash, root};
@@ -69,12 +70,15 @@ impl Bank {
             };
             return if self.entries().any(|entry| is_it(&entry)) { Standing::Resolved } else { Standing::New };
         }
-        match self.of(&report.verdict.fingerprint, &report.scenario).map(Entry::state) {
-            None => Standing::New,
-            Some(State::Fixed) => Standing::Back,
-            Some(_) if share.is_some_and(|(count, seeds)| count.saturating_mul(1000) < seeds) => Standing::Rare,
-            Some(_) => Standing::Known,
-        }
+        let entry = self.of(&report.verdict.fingerprint, &report.scenario);
+        standing(entry, entry.is_some(), share)
+    }
+
+    /// The same of a failure that a sweep came to, and who has mended it once. `is_known`: to the sweep, from before.
+    pub(crate) fn standing_of(&self, finding: &SweepFinding, is_known: bool, seeds: u64) -> (Standing, Option<&str>) {
+        let entry = self.of(&finding.fingerprint, &finding.scenario);
+        let standing = standing(entry, is_known || entry.is_some(), Some((finding.count, seeds)));
+        (standing, entry.filter(|_| standing == Standing::Back).and_then(|entry| entry.facts.fixed_by.as_deref()))
     }
 
     /// The same in words, of a failure.
@@ -103,6 +107,15 @@ impl Bank {
             Kept::Plan(entry) => Some(&**entry),
             Kept::Plain(_) => None,
         })
+    }
+}
+
+fn standing(entry: Option<&Entry>, is_known: bool, share: Option<(u64, u64)>) -> Standing {
+    match entry.map(Entry::state) {
+        Some(State::Fixed) => Standing::Back,
+        _ if !is_known => Standing::New,
+        _ if share.is_some_and(|(count, seeds)| count.saturating_mul(1000) < seeds) => Standing::Rare,
+        _ => Standing::Known,
     }
 }
 

@@ -21,6 +21,5 @@ pub(crate) use build::{Build, day, from_root, target};
 #[cfg(test)]
 pub(crate) use command::COMMANDS;
 pub(crate) use command::{USAGE, command};
-pub(crate) use entry::Entry;
 pub(crate) use keep::Bank;
 pub(crate) use pending::{Pending, Running};

@@ -339,16 +339,10 @@ impl<'a> Collected<'a> {
         let mut findings: Vec<SweepFinding> = Vec::new();
         let unexpected = self.seen.into_iter().filter(|((expected, _), _)| !expected);
         for (_, (at, mut finding)) in unexpected {
-            let is_rare = finding.count * 1000 < self.rows[at].seeds;
-            let is_it = |entry: &&bank::Entry| entry.facts.fingerprint == finding.fingerprint;
-            let mended = self.options.bank.entries().find(is_it).and_then(|entry| entry.facts.fixed_by.as_ref());
-            finding.standing = match self.past.contains_key(&finding.fingerprint) {
-                _ if mended.is_some() => Standing::Back,
-                false => Standing::New,
-                true if is_rare => Standing::Rare,
-                true => Standing::Known,
-            };
-            if let Some(by) = mended {
+            let is_known = self.past.contains_key(&finding.fingerprint);
+            let (standing, mended_by) = self.options.bank.standing_of(&finding, is_known, self.rows[at].seeds);
+            finding.standing = standing;
+            if let Some(by) = mended_by {
                 finding.message = format!("mended by {by}, and fails again: {}", finding.message);
             }
             findings.push(finding);

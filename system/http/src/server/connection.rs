@@ -10,13 +10,12 @@
 //!                           or shielded
 //! ```
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::panic::resume_unwind;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,11 +23,10 @@ use http::StatusCode;
 use hyper::server::conn::http1;
 use simurgh_net::{Connection, DrainSignal};
 use simurgh_runtime::sync::Mutex;
-use simurgh_runtime::time::Sleep;
-use simurgh_runtime::{Instant, PanicReport, planted, sim, sleep_until, timeout};
+use simurgh_runtime::time::Alarm;
+use simurgh_runtime::{Instant, PanicReport, planted, sim, timeout};
 use simurgh_telemetry::event;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::coop::unconstrained;
 
 use super::Options;
 use super::answer::{Adapter, At, Slow};
@@ -111,7 +109,7 @@ impl<S: Service> Endpoint<S> {
             .max_buf_size(BUFFER_LEN_MAX.max(self.options.head_len_max + READ_SLACK))
             .max_headers(self.options.fields_max.max(STAND_IN_FIELDS));
         let http = http.serve_connection(Io(Arc::clone(&wire)), Adapter(Arc::clone(&at)));
-        let mut driver = Driver { http, at, drain, waiting: None, timer: None, timer_wakes: None, is_draining: false };
+        let mut driver = Driver { http, at, drain, waiting: None, alarm: Alarm::default(), is_draining: false };
         let end = poll_fn(|cx| driver.poll(cx)).await;
         driver.end(end).await
     }
@@ -129,9 +127,7 @@ struct Driver<S: Service> {
     drain: DrainSignal,
     /// What is being waited for, and how long already.
     waiting: Option<(Wait, Clock)>,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// Who the timer wakes.
-    timer_wakes: Option<Waker>,
+    alarm: Alarm,
     is_draining: bool,
 }
 
@@ -153,10 +149,10 @@ impl Clock {
     }
 
     /// Since when, if it runs on now.
-    fn since(self) -> Instant {
+    fn since(self, now: Instant) -> Instant {
         match self {
             Self::Runs(since) => since,
-            Self::Stopped(waited) => Instant::now() - waited,
+            Self::Stopped(waited) => now - waited,
         }
     }
 }
@@ -229,12 +225,13 @@ impl<S: Service> Driver<S> {
             Wait::Body(..) => options.body_timeout,
             Wait::Write(_) => options.write_timeout,
         };
+        let now = Instant::now();
         let since = match self.waiting {
-            Some((known, clock)) if known == wait => clock.since(),
-            _ => Instant::now(),
+            Some((known, clock)) if known == wait => clock.since(now),
+            _ => now,
         };
         self.waiting = Some((wait, Clock::Runs(since)));
-        ready!(self.poll_timer(since + limit, cx));
+        ready!(self.alarm.poll(since + limit, now, cx));
         self.waiting = None;
         Poll::Ready(match wait {
             Wait::Nothing | Wait::First => None,
@@ -249,32 +246,6 @@ impl<S: Service> Driver<S> {
             }
             Wait::Write(_) => Some(End::SlowReader),
         })
-    }
-
-    /// Ready at `deadline`. The timer may be set to an earlier moment, and is then looked at for nothing.
-    fn poll_timer(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| {
-            self.timer_wakes = None;
-            Box::pin(sleep_until(deadline))
-        });
-        if timer.deadline() > deadline {
-            timer.as_mut().reset(deadline);
-            self.timer_wakes = None;
-        }
-        // A timer that runs and will wake us need not be told again.
-        if !timer.is_elapsed() && self.timer_wakes.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        self.timer_wakes = Some(cx.waker().clone());
-        // Without a budget: a poll that is cut short tells the timer nothing.
-        while pin!(unconstrained(timer.as_mut())).poll(cx).is_ready() {
-            if timer.deadline() >= deadline {
-                self.timer = None;
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
-        }
-        Poll::Pending
     }
 
     /// Closes the connection, or hands it over.

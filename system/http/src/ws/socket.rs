@@ -4,16 +4,15 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{fmt, future::Future};
 
 use bytes::{Buf, BufMut, BytesMut};
-use simurgh_runtime::time::Sleep;
-use simurgh_runtime::{Instant, planted, random, sleep_until};
+use simurgh_runtime::time::Alarm;
+use simurgh_runtime::{Instant, planted, random};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-use tokio::task::coop::unconstrained;
 
 use super::{CloseCode, CloseFrame, Codec, DeflateParams, Event, Message, Options, Prepared, ProtocolError, SendError};
 
@@ -97,7 +96,7 @@ pub struct Socket<T> {
     io: T,
     codec: Codec,
     input: BytesMut,
-    timer: Option<Timer>,
+    alarm: Alarm,
     /// Since when the present limit counts.
     since: Option<Instant>,
     idle_timeout: Option<Duration>,
@@ -106,40 +105,6 @@ pub struct Socket<T> {
     protocol: Option<Box<str>>,
     rare: Option<Box<Rare>>,
     end: End,
-}
-
-/// A timer, and what is known of it without a look at it: most polls have nothing to do with it, and of many sockets
-/// none has its timer in the processor's cache.
-struct Timer {
-    sleep: Pin<Box<Sleep>>,
-    rings: Instant,
-    /// Who it wakes.
-    wakes: Waker,
-}
-
-impl Timer {
-    fn new(rings: Instant, cx: &Context<'_>) -> Self {
-        Self { sleep: Box::pin(sleep_until(rings)), rings, wakes: cx.waker().clone() }
-    }
-
-    fn reset(&mut self, rings: Instant) {
-        self.sleep.as_mut().reset(rings);
-        self.rings = rings;
-    }
-
-    /// Whether it has rung.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.wakes.will_wake(cx.waker()) {
-            self.wakes = cx.waker().clone();
-        }
-        // Without a budget: a poll that is cut short tells the timer nothing.
-        pin!(unconstrained(self.sleep.as_mut())).poll(cx)
-    }
-
-    /// It will wake this task, and has not rung yet.
-    fn is_to_ring(&self, cx: &Context<'_>) -> bool {
-        self.wakes.will_wake(cx.waker()) && Instant::now() < self.rings
-    }
 }
 
 /// What only the end of a socket needs.
@@ -179,7 +144,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             io,
             codec,
             input: BytesMut::new(),
-            timer: None,
+            alarm: Alarm::default(),
             since: None,
             idle_timeout: options.idle_timeout,
             close_timeout: options.close_timeout,
@@ -206,7 +171,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             io: make(self.io),
             codec: self.codec,
             input: self.input,
-            timer: self.timer,
+            alarm: self.alarm,
             since: self.since,
             idle_timeout: self.idle_timeout,
             close_timeout: self.close_timeout,
@@ -391,24 +356,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         if self.codec.is_open() { self.idle_timeout } else { Some(self.close_timeout) }
     }
 
-    /// Ready once `limit` has passed. The timer may ring for nothing, and is then set again.
+    /// Ready once `limit` has passed.
     fn poll_late(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = *self.since.get_or_insert_with(Instant::now) + limit;
-        let timer = match &mut self.timer {
-            Some(timer) if timer.rings <= deadline && timer.is_to_ring(cx) => return Poll::Pending,
-            Some(timer) => timer,
-            none => none.insert(Timer::new(deadline, cx)),
-        };
-        if timer.rings > deadline {
-            timer.reset(deadline);
-        }
-        while timer.poll(cx).is_ready() {
-            if timer.rings >= deadline {
-                return Poll::Ready(());
-            }
-            timer.reset(deadline);
-        }
-        Poll::Pending
+        let now = Instant::now();
+        let deadline = *self.since.get_or_insert(now) + limit;
+        self.alarm.poll(deadline, now, cx)
     }
 
     /// Both sides have closed, or the peer has failed: says so to the end, and waits for the connection's end if that is
@@ -422,7 +374,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             // That the peer is gone already, or late, is no concern of a connection that is over.
             self.end = End::Over;
             self.input = BytesMut::new();
-            self.timer = None;
+            self.alarm.clear();
         }
         Poll::Ready(self.rare().failure.take().map_or(Ok(None), |failure| Err(failure.into())))
     }

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 
+use rustix::io::Errno;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
@@ -122,8 +123,11 @@ fn a_connected_udp_socket_learns_that_nobody_listens_and_one_that_is_not_does_no
         free.send_to(b"anybody?", gone).await.unwrap();
         let error = free.try_recv_from(&mut [0; 8]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-        assert_eq!(free.send(b"whom?").await.unwrap_err().raw_os_error(), Some(libc::EDESTADDRREQ));
-        assert_eq!(free.send_to(&vec![0; 65_508], gone).await.unwrap_err().raw_os_error(), Some(libc::EMSGSIZE));
+        assert_eq!(free.send(b"whom?").await.unwrap_err().raw_os_error(), Some(Errno::DESTADDRREQ.raw_os_error()));
+        assert_eq!(
+            free.send_to(&vec![0; 65_508], gone).await.unwrap_err().raw_os_error(),
+            Some(Errno::MSGSIZE.raw_os_error())
+        );
     });
 }
 
