@@ -22,7 +22,7 @@ use http::StatusCode;
 
 use chunked::Chunked;
 use head::HeadScan;
-use usual::usual_head;
+use usual::{LastFields, usual_head};
 
 /// What a request may have.
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +95,7 @@ pub(crate) enum Step {
 pub(crate) struct Framing {
     bounds: Bounds,
     state: State,
+    last: LastFields,
 }
 
 #[derive(Debug)]
@@ -110,7 +111,7 @@ enum State {
 
 impl Framing {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, state: State::Head(HeadScan::default()) }
+        Self { bounds, state: State::Head(HeadScan::default()), last: LastFields::default() }
     }
 
     /// Looks at the input's front. What it tells to be passed on is done with, and is not shown again.
@@ -135,7 +136,7 @@ impl Framing {
                     return Ok(Step::Wait); // half of an empty line
                 }
                 if !scan.has_begun()
-                    && let Some(len) = usual_head(input, &self.bounds)
+                    && let Some(len) = usual_head(input, &self.bounds, &mut self.last)
                 {
                     *scan = HeadScan::default();
                     return Ok(Step::Head(len, Head::PLAIN));

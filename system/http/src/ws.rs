@@ -80,6 +80,7 @@ mod output;
 mod prepared;
 mod sha1;
 mod socket;
+mod spare;
 mod upgrade;
 mod utf8;
 

@@ -157,3 +157,27 @@ proptest! {
         prop_assert_eq!(read(parts), read([&stream[..]]));
     }
 }
+
+/// Requests of one connection that say the same, or nearly the same, as the one before.
+#[test]
+fn fields_that_come_again_are_judged_as_the_first_time() {
+    let fields = "Host: a\r\nAccept: */*\r\n\r\n";
+    let plain = |target: &str| format!("GET /{target} HTTP/1.1\r\n{fields}");
+    let said = check([plain("1"), plain("2"), plain("3")].concat().as_bytes());
+    let heads: Vec<&[u8]> = said.requests.iter().map(|(head, ..)| &head[..]).collect();
+    assert_eq!(heads, [plain("1").as_bytes(), plain("2").as_bytes(), plain("3").as_bytes()]);
+
+    let with_body = "POST /2 HTTP/1.1\r\nHost: a\r\nAccept: */*\r\nContent-Length: 2\r\n\r\nhi";
+    let said = check([&plain("1"), with_body, &plain("3")].concat().as_bytes());
+    assert_eq!((said.requests.len(), &said.requests[1].2[..]), (3, &b"hi"[..]));
+
+    let without_host = "GET /2 HTTP/1.1\r\nAccept: */*\r\n\r\n";
+    let said = check([&plain("1"), without_host, &plain("3")].concat().as_bytes());
+    assert_eq!((said.requests.len(), said.refused.unwrap().reason), (1, "no_host"));
+
+    // The line passes, the fields passed before, and together they are too long.
+    let long = format!("Host: a\r\nAccept: {}\r\n\r\n", "x".repeat(BOUNDS.head_len_max - 45));
+    let (short, line) = (format!("GET / HTTP/1.1\r\n{long}"), format!("GET /{} HTTP/1.1\r\n", "x".repeat(50)));
+    let said = check(format!("{short}{line}{long}").as_bytes());
+    assert_eq!((said.requests.len(), said.refused.unwrap().reason), (1, "head_too_large"));
+}

@@ -14,6 +14,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::spare;
+
 /// Payloads up to this many bytes are copied: dearer to keep apart than to copy.
 pub(crate) const COPY_LEN_MAX: usize = 1024;
 
@@ -35,7 +37,7 @@ impl Output {
     pub(crate) fn copy(&mut self, header: &[u8], payload: &[u8]) {
         let len = header.len() + payload.len();
         if self.copied.capacity() == 0 {
-            self.copied = BytesMut::with_capacity(len);
+            self.copied = spare::take(len);
         } else {
             self.copied.reserve(len);
         }
@@ -95,6 +97,7 @@ impl Buf for Output {
 
     fn advance(&mut self, mut len: usize) {
         if len == self.remaining() {
+            spare::give(&mut self.copied);
             *self = Self::default();
             return;
         }

@@ -14,7 +14,9 @@ use simurgh_runtime::{Instant, planted, random};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::{CloseCode, CloseFrame, Codec, DeflateParams, Event, Message, Options, Prepared, ProtocolError, SendError};
+use super::{
+    CloseCode, CloseFrame, Codec, DeflateParams, Event, Message, Options, Prepared, ProtocolError, SendError, spare,
+};
 
 /// Bytes that are read at once, on the stack, when nothing of a message is there: a socket whose peer is silent
 /// has no buffer.
@@ -437,10 +439,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
         let mut space = [const { MaybeUninit::uninit() }; READ_LEN];
         let mut buffer = ReadBuf::uninit(&mut space);
         let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut buffer) else {
-            self.input = BytesMut::new();
+            spare::give(&mut self.input);
             return Poll::Pending;
         };
         read?;
+        if self.input.capacity() < buffer.filled().len() {
+            self.input = spare::take(buffer.filled().len());
+        }
         self.input.extend_from_slice(buffer.filled());
         Poll::Ready(Ok(buffer.filled().len()))
     }
