@@ -2,8 +2,11 @@
 
 use bench::{Pinned, Ratio, at_most, bytes_per_connection, header, median, port};
 
-/// Rounds that count, after one to warm up; in each every server has its turn.
-const ROUNDS: usize = 16;
+/// Rounds in which every server has its turn, after one to warm up: they choose the scheduler for each peer.
+const CHOICE_ROUNDS: usize = 4;
+/// Rounds that count: ours and the chosen ones in turn, and once more in the opposite order, so that a machine that
+/// grows slower in the meantime is as slow for each.
+const ROUNDS: usize = 20;
 const CONNECTIONS: u64 = 64;
 const MEMORY_CONNECTIONS: u64 = 10_000;
 const MEMORY_ROUNDS: usize = 3;
@@ -62,52 +65,55 @@ pub fn measure() {
     println!(
         "\
 Server on core 0 with one worker thread, a generator for each server on core 1, loopback, TCP_NODELAY, one exchange
-under way on each connection. {ROUNDS} rounds of 2 s for each server after one to warm up, in an order that turns; a
-ratio is ours to the peer's in the same round, its median with a 90 % interval by order statistics. Processor time
-is the server's, user and system, by the scheduler's count. \"Not behind\" is met when the interval's bad end is within
-3 % of equal. Each peer is there on tokio's scheduler for several threads, with one, and on that for one thread
-(`{ALONE}`); ours is held against the one that takes less processor time. Ours chooses by itself: one core, one thread.
-It has its default limits, a supervised process per connection, its time limits and its counters; the
-peers have none of these."
+under way on each connection. Each peer is there on tokio's scheduler for several threads, with one, and on that for one
+thread (`{ALONE}`): {CHOICE_ROUNDS} rounds of 2 s for each server, after one to warm up, tell which takes less processor
+time, and ours is held against that. Ours chooses by itself: one core, one thread. Then {ROUNDS} rounds of ours and the
+chosen ones, each 2 s for each in an order that turns, and 2 s more in the opposite order. A ratio is ours to the peer's
+in the same round, its median with a 90 % interval by order statistics. Processor time is the server's, user and system,
+by the scheduler's count. \"Not behind\" is met when the interval's bad end is within 3 % of equal. Ours has its default
+limits, a supervised process per connection, its time limits and its counters; the peers have none of these."
     );
     for (title, path) in [("plain text", "/plain"), ("JSON", "/json")] {
         let open = move |port| format!("http {port} {CONNECTIONS} {path}");
         let sides = ["ours", "hyper", "hyper-alone", "axum", "axum-alone"].map(|name| Side::start(name, open));
-        let bars = [("hyper", NEAR), ("axum", NOT_BEHIND)];
-        table(&format!("{title}, {CONNECTIONS} connections"), rounds(title, sides), &bars);
+        table(&format!("{title}, {CONNECTIONS} connections"), sides, [("hyper", NEAR), ("axum", NOT_BEHIND)]);
     }
     for connections in [100, 1_000] {
         let open = move |port| format!("websocket {port} {connections} {MESSAGE_LEN}");
         let sides = ["websocket", "tungstenite", "tungstenite-alone", "fastwebsockets", "fastwebsockets-alone"];
         let sides = sides.map(|name| Side::start(name, open));
         let title = format!("WebSocket echo, {connections} connections, {MESSAGE_LEN} bytes");
-        let bars = [("tungstenite", NOT_BEHIND), ("fastwebsockets", NOT_BEHIND)];
-        table(&title, rounds(&title, sides), &bars);
+        table(&title, sides, [("tungstenite", NOT_BEHIND), ("fastwebsockets", NOT_BEHIND)]);
     }
     memory();
 }
 
-/// All sides in turn, each round beginning with another.
-fn rounds<const N: usize>(what: &str, mut sides: [Side; N]) -> [Side; N] {
-    for round in 0..=ROUNDS {
-        for at in 0..N {
-            sides[(round + at) % N].run(round > 0);
+fn table(title: &str, mut sides: [Side; 5], bars: [(&str, f64); 2]) {
+    for round in 0..=CHOICE_ROUNDS {
+        sides.iter_mut().for_each(|side| side.run(round > 0));
+        eprint!("\r  {title}: the peers' schedulers, round {round} of {CHOICE_ROUNDS}          ");
+    }
+    let chosen = [0, at_its_best(&sides, bars[0].0), at_its_best(&sides, bars[1].0)];
+    for at in chosen {
+        sides[at].figures = Figures::default();
+    }
+    for round in 0..ROUNDS {
+        let turn = |at: usize| chosen[(round + at) % chosen.len()];
+        for at in [0, 1, 2, 2, 1, 0].map(turn) {
+            sides[at].run(true);
         }
-        eprint!("\r  {what}: round {round} of {ROUNDS}          ");
+        eprint!("\r  {title}: round {} of {ROUNDS}                              ", round + 1);
     }
     eprintln!();
-    sides
-}
-
-fn table<const N: usize>(title: &str, sides: [Side; N], bars: &[(&str, f64)]) {
     println!("\n## {title}\n");
     println!("| server | processor time | per second | p50 | p99 | p99 / p50 |\n| --- | --- | --- | --- | --- | --- |");
-    for side in &sides {
+    for (at, side) in sides.iter().enumerate() {
         let of = |values: &Vec<f64>| median(values.clone());
         let Figures { cpu_us, rate, p50_us, p99_us } = &side.figures;
         println!(
-            "| {} | {:.2} us | {:.0} | {:.0} us | {:.0} us | {:.1} |",
+            "| {}{} | {:.2} us | {:.0} | {:.0} us | {:.0} us | {:.1} |",
             side.name,
+            if chosen.contains(&at) { "" } else { ", not chosen" },
             of(cpu_us),
             of(rate),
             of(p50_us),
@@ -115,24 +121,23 @@ fn table<const N: usize>(title: &str, sides: [Side; N], bars: &[(&str, f64)]) {
             of(p99_us) / of(p50_us)
         );
     }
-    let [ours, peers @ ..] = &sides[..] else { panic!("ours comes first") };
     println!("\n| ours beside | processor time | bar | verdict |\n| --- | --- | --- | --- |");
-    for (peer, bar) in bars {
-        let side = at_its_best(peers, peer);
-        let pairs = ours.figures.cpu_us.iter().zip(&side.figures.cpu_us);
-        let ratio = Ratio::of(pairs.map(|(ours, peer)| ours / peer).collect());
-        println!("| {} | {ratio} | <= {bar:.2} | {} |", side.name, at_most(&ratio, *bar));
+    let costs = |at: usize| sides[at].figures.cpu_us.chunks(2).map(|both| both.iter().sum::<f64>());
+    for ((_, bar), at) in bars.into_iter().zip(&chosen[1..]) {
+        let ratio = Ratio::of(costs(0).zip(costs(*at)).map(|(ours, peer)| ours / peer).collect());
+        println!("| {} | {ratio} | <= {bar:.2} | {} |", sides[*at].name, at_most(&ratio, bar));
     }
-    let fairness = ours.figures.p99_us.iter().zip(&ours.figures.p50_us).map(|(p99, p50)| p99 / p50).collect();
-    let fairness = Ratio::of(fairness);
+    let Figures { p50_us, p99_us, .. } = &sides[0].figures;
+    let fairness = Ratio::of(p99_us.iter().zip(p50_us).map(|(p99, p50)| p99 / p50).collect());
     println!("\nFair, p99 / p50 of ours: {fairness}, bar {FAIR:.0}: {}.", at_most(&fairness, FAIR));
 }
 
-/// The peer on the scheduler on which it takes less processor time.
-fn at_its_best<'a>(peers: &'a [Side], peer: &str) -> &'a Side {
-    let of_peer = peers.iter().filter(|side| side.name.strip_suffix(ALONE).unwrap_or(side.name) == peer);
-    let cost = |side: &&Side| median(side.figures.cpu_us.clone());
-    of_peer.min_by(|one, other| cost(one).total_cmp(&cost(other))).expect("a side of this table")
+/// Where the peer stands on the scheduler on which it takes less processor time.
+fn at_its_best(sides: &[Side], peer: &str) -> usize {
+    let is_peer = |at: &usize| sides[*at].name.strip_suffix(ALONE).unwrap_or(sides[*at].name) == peer;
+    let cost = |at: usize| median(sides[at].figures.cpu_us.clone());
+    let of_peer = (0..sides.len()).filter(is_peer);
+    of_peer.min_by(|one, other| cost(*one).total_cmp(&cost(*other))).expect("a side of this table")
 }
 
 fn memory() {
