@@ -10,6 +10,8 @@ const NOT_BEHIND: f64 = 1.03;
 const IDLE: [u64; 2] = [10_000, 19_000];
 const PRESENT: u64 = 10_000;
 const ROUNDS: usize = 3;
+/// Pairs where the two are so near to each other that few of them say nothing.
+const PACED_PAIRS: usize = 30;
 const NAMES: [&str; 2] = ["bare", "ours"];
 
 /// What pairs have measured; index 0 is the peer, 1 is ours.
@@ -23,7 +25,7 @@ struct Figures {
 
 impl Figures {
     /// Both servers with as many connections, and a command in turn.
-    fn of(connections: u64, topics: &str, command: &str) -> Self {
+    fn of(connections: u64, topics: &str, command: &str, count: usize) -> Self {
         let mut servers = NAMES.map(server);
         let ports = servers.each_mut().map(|server| port(&server.line()));
         let mut loads = [(); 2].map(|()| Pinned::start(1, "channels_load", &[]));
@@ -31,7 +33,7 @@ impl Figures {
             loads[side].ask(&format!("open {} {connections} {topics}", ports[side]));
         }
         let mut figures = Self::default();
-        pairs(&format!("{command}, {connections} connections"), |side, counts| {
+        pairs(&format!("{command}, {connections} connections"), count, |side, counts| {
             let before = servers[side].cpu_ns();
             let answer = loads[side].ask(command);
             if counts {
@@ -65,14 +67,14 @@ pub fn measure() {
     println!(
         "\
 Server on core 0 with one worker thread, generators on core 1, loopback, TCP_NODELAY, payloads of 64 bytes. {PAIRS}
-interleaved pairs of 2 s after one to warm up; a ratio is ours to the peer's in the same pair, its median with a 90 %
+interleaved pairs of 2 s after one to warm up, {PACED_PAIRS} where the pace is given; a ratio is ours to the peer's in the same pair, its median with a 90 %
 interval by order statistics. Processor time is the server's, for an echo or a delivery. The peer is tokio-tungstenite
 with a 4 KiB read buffer and a broadcast channel: it looks for a word in a message and hands it on as it is. Ours has
 its default limits (but takes 20,000 connections, and waits an hour for heartbeats, which the load does not send), a
 process for each connection and each channel, and writes a reply. \"Not behind\" is met when the interval's bad end is within 3 % of equal."
     );
     for connections in [100, 1_000] {
-        let figures = Figures::of(connections, "own", "echo 2000");
+        let figures = Figures::of(connections, "own", "echo 2000", PAIRS);
         figures.table(&format!("Echo, {connections} connections, one message under way on each"));
         let rate = ratio(&figures.rate);
         println!("| rate, to the peer's | {rate} | >= 0.60 | {} |", at_least(&rate, 0.60));
@@ -80,7 +82,7 @@ process for each connection and each channel, and writes a reply. \"Not behind\"
         println!("| p99 / p50 | {fair} | <= {FAIR:.0} | {} |", at_most(&fair, FAIR));
     }
     for connections in [1_000, 10_000] {
-        let figures = Figures::of(connections + 1, "one", "burst 2000");
+        let figures = Figures::of(connections + 1, "one", "burst 2000", PAIRS);
         figures.table(&format!("Fan-out to {connections}, 16 messages under way"));
         let (rate, cpu) = (ratio(&figures.rate), ratio(&figures.cpu));
         println!("| rate, to the peer's | {rate} | >= 1.50 | {} |", at_least(&rate, 1.50));
@@ -88,7 +90,7 @@ process for each connection and each channel, and writes a reply. \"Not behind\"
         println!("\nOne of the two has to be met: the second where the generator's core is full.");
     }
     for (connections, rate) in [(1_000, 20), (10_000, 2)] {
-        let figures = Figures::of(connections + 1, "one", &format!("paced {rate} 2000"));
+        let figures = Figures::of(connections + 1, "one", &format!("paced {rate} 2000"), PACED_PAIRS);
         figures.table(&format!("Fan-out to {connections}, {rate} messages a second"));
         let cpu = ratio(&figures.cpu);
         println!("| processor time of a delivery, to the peer's | {cpu} | <= 1.00 | {} |", at_most(&cpu, NOT_BEHIND));
@@ -108,7 +110,7 @@ fn connects() {
     let mut servers = NAMES.map(server);
     let ports = servers.each_mut().map(|server| port(&server.line()));
     let mut loads = [(); 2].map(|()| Pinned::start(1, "channels_load", &[]));
-    pairs("connect and join", |side, counts| {
+    pairs("connect and join", PAIRS, |side, counts| {
         let port = ports[side];
         let mut of = |commands: &[&str]| {
             let mut answer = Vec::new();

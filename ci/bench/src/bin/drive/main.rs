@@ -37,12 +37,12 @@ fn ratio(of: &[Vec<f64>; 2]) -> Ratio {
 }
 
 /// Calls `measure` with each side in turn, A B B A, for one pair to warm up and all that count.
-fn pairs(what: &str, mut measure: impl FnMut(usize, bool)) {
-    for pair in 0..=PAIRS {
+fn pairs(what: &str, count: usize, mut measure: impl FnMut(usize, bool)) {
+    for pair in 0..=count {
         for side in [pair % 2, 1 - pair % 2] {
             measure(side, pair > 0);
         }
-        eprint!("\r  {what}: pair {pair} of {PAIRS}          ");
+        eprint!("\r  {what}: pair {pair} of {count}          ");
     }
     eprintln!();
 }
@@ -76,7 +76,7 @@ and counters.
             loads[side].ask(&format!("open {} {connections}", ports[side]));
         }
         let (mut cpu, mut rate) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-        pairs(&format!("echo, {connections} connections"), |side, counts| {
+        pairs(&format!("echo, {connections} connections"), PAIRS, |side, counts| {
             let before = servers[side].cpu_ns();
             let answer = loads[side].ask(&format!("echo {in_flight} 2000"));
             if counts {
@@ -95,7 +95,7 @@ and counters.
     }
 
     let (mut cpu, mut rate) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
-    pairs("accepts", |side, counts| {
+    pairs("accepts", PAIRS, |side, counts| {
         let before = servers[side].cpu_ns();
         let answer = loads[side].ask(&format!("open {} {ACCEPTS}", ports[side]));
         loads[side].drop_held(); // the ends of the connections are part of the price
@@ -215,7 +215,7 @@ interval.
     }
 
     let mut times = [Vec::new(), Vec::new()];
-    pairs("polls", |side, counts| {
+    pairs("polls", PAIRS, |side, counts| {
         let ns = polls(["tokio", "header"][side]);
         if counts {
             times[side].push(ns);
