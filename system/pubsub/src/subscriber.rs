@@ -47,7 +47,9 @@ pub trait Subscriber: Send + Sync + 'static {
     fn deliver(&self, message: &Message) -> Delivered;
 
     /// A message may be on its way to it. It may look at the memory that `deliver` will touch: of thousands of subscribers
-    /// little is in the processor's cache, and what several look at is fetched at once. It changes nothing.
+    /// little is in the processor's cache, and what several look at is fetched at once. It changes nothing: a panic in it
+    /// is reported, and the message comes all the same. Where a [`Dispatcher`](crate::Dispatcher) chooses the recipients,
+    /// none is told.
     #[inline]
     fn approach(&self) {}
 

@@ -118,6 +118,33 @@ fn a_subscriber_that_panics_hurts_nobody_else() {
 }
 
 #[test]
+fn a_subscriber_that_panics_at_a_message_s_approach_gets_it_all_the_same() {
+    struct Shies(AtomicUsize);
+    impl Subscriber for Shies {
+        fn deliver(&self, _: &Message) -> Delivered {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Delivered::Taken
+        }
+
+        fn approach(&self) {
+            panic!("on purpose");
+        }
+    }
+    run("test", async {
+        let pubsub = PubSub::local("shies");
+        let mut before = pubsub.subscribe("room").unwrap();
+        let shies: Vec<_> = (0..20).map(|_| Arc::new(Shies(AtomicUsize::new(0)))).collect();
+        let register = |shies: &Arc<Shies>| pubsub.subscribe_with("room", Arc::clone(shies) as _).unwrap();
+        let registered: Vec<_> = shies.iter().map(register).collect();
+        let mut after = pubsub.subscribe("room").unwrap();
+        assert_eq!(pubsub.broadcast(message("room", 1)).unwrap(), Dispatched { taken: 22, dropped: 0, gone: 0 });
+        assert_eq!((waiting(&mut before), waiting(&mut after)), (vec![1], vec![1]));
+        assert!(shies.iter().all(|one| one.0.load(Ordering::Relaxed) == 1));
+        drop(registered);
+    });
+}
+
+#[test]
 fn a_subscriber_may_subscribe_leave_and_publish() {
     run("test", async {
         let pubsub = PubSub::local("again");
