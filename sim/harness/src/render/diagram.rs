@@ -11,9 +11,9 @@ use std::fmt::Write as _;
 use crate::report::{LogLine, Message, Report};
 
 use super::marks::{bands, end};
-use super::operations::{Operation, in_question};
+use super::operations::{Operation, in_question, others};
 use super::slice::{Item, backwards, is_telling};
-use super::words::{fields_of, say};
+use super::words::{fields_of, say, with_names};
 use super::{escape, mentions, short, span, story, time, topics};
 
 const LEFT: f64 = 92.0;
@@ -103,6 +103,7 @@ impl<'a> Scene<'a> {
         let begun =
             operations.iter().map(|operation| operation.asked.0).filter(|at| first.saturating_sub(*at) < 50_000_000);
         let from = begun.min().map_or(first, |begun| begun.min(first));
+        let others = others(report, &topics);
         let is_shown = |line: &&LogLine| {
             line.node != "world"
                 && line.at_ns >= from
@@ -112,8 +113,8 @@ impl<'a> Scene<'a> {
                 && !line.text.starts_with("history.")
                 && (topics.is_empty()
                     || mentions(&line.text, &topics)
-                    || line.event == report.verdict.event
-                    || line.kind != "event")
+                    || line.event == report.verdict.event && line.kind != "note"
+                    || line.kind != "event" && !(line.kind == "note" && mentions(&line.text, &others)))
         };
         let dots = dots(report.log.iter().filter(is_shown));
         let is_used = |name: &str| {
@@ -124,7 +125,9 @@ impl<'a> Scene<'a> {
         let lanes: Vec<&str> =
             report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name)).collect();
         let lane = ((WIDTH - LEFT - RIGHT) / (lanes.len() as f64 - 0.5).max(1.0)).clamp(104.0, 280.0);
-        let causes = slice.iter().map(|item| item.at().1).collect();
+        // A note has the number of the event before it, which may be no cause at all.
+        let is_note = |item: &Item<'_>| matches!(item, Item::Line(line) if line.kind == "note");
+        let causes = slice.iter().filter(|item| !is_note(item)).map(|item| item.at().1).collect();
         let mut scene =
             Self { report, lanes, lane, causes, messages, answers, dots, operations, from, ys: BTreeMap::new() };
         scene.bend();
@@ -359,13 +362,14 @@ impl<'a> Scene<'a> {
                 escape(&say(self.report, line))
             );
             if self.has_words(dot) {
-                let name = if line.kind == "start" {
-                    "starts"
-                } else {
-                    line.text.split_once('.').map_or(line.text.as_str(), |(_, rest)| rest)
+                let name = match line.kind.as_str() {
+                    "start" => "starts".to_owned(),
+                    "note" => with_names(self.report, &line.text),
+                    _ => plain(line.text.split_once('.').map_or(line.text.as_str(), |(_, rest)| rest)),
                 };
-                let words = if dot.times > 1 { format!("{} ×{}", plain(name), dot.times) } else { plain(name) };
-                let class = if self.causes.contains(&line.event) { "told" } else { "told soft" };
+                let words = if dot.times > 1 { format!("{name} ×{}", dot.times) } else { name };
+                let is_cause = line.kind == "note" || self.causes.contains(&line.event);
+                let class = if is_cause { "told" } else { "told soft" };
                 self.word(svg, &mut taken, &line.node, line.at_ns, class, &words);
             }
         }

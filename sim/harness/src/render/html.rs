@@ -215,7 +215,7 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
             let title = meaning(report, line);
             let title = if title.is_empty() { title } else { format!(" title=\"{}\"", escape(&title)) };
             let words = format!("<span{title}>{}</span>", escape(&short(&say(report, line), LINE_MAX)));
-            ("", [time(line.at_ns), format!("#{}", line.event), escape(&line.node), words])
+            ("", [time(line.at_ns), number(line), escape(&line.node), words])
         }
         Item::Message(message) => {
             let words = format!(
@@ -233,6 +233,11 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
         }
     };
     format!("<tr{class}>{}</tr>", cells.map(|cell| format!("<td>{cell}</td>")).concat())
+}
+
+/// The number of an event; a note is none, and comes after one.
+fn number(line: &LogLine) -> String {
+    if line.kind == "note" { format!("after #{}", line.event) } else { format!("#{}", line.event) }
 }
 
 /// The faults that took effect before the failure, the nearest first.
@@ -401,7 +406,7 @@ fn roles(report: &Report) -> String {
 fn log(report: &Report, body: &mut String) {
     let topics = topics(report);
     let row = |line: &LogLine| {
-        let mark = if line.event == report.verdict.event {
+        let mark = if line.event == report.verdict.event && line.kind != "note" {
             " class=\"hot\""
         } else if mentions(&line.text, &topics) {
             " class=\"warm\""
@@ -409,9 +414,9 @@ fn log(report: &Report, body: &mut String) {
             ""
         };
         format!(
-            "<tr{mark}><td>{}</td><td>#{}</td><td>{}</td><td>{}</td><td title=\"{}\">{}</td></tr>",
+            "<tr{mark}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td title=\"{}\">{}</td></tr>",
             time(line.at_ns),
-            line.event,
+            number(line),
             escape(&line.node),
             escape(&line.kind),
             escape(&meaning(report, line)),

@@ -161,6 +161,20 @@ pub(super) fn all(report: &Report) -> Vec<Operation<'_>> {
     operations
 }
 
+/// Keys that clients asked for and that the failure is not about.
+pub(super) fn others(report: &Report, topics: &[String]) -> Vec<String> {
+    if topics.is_empty() {
+        return Vec::new();
+    }
+    let mut keys: Vec<String> = Vec::new();
+    for line in report.log.iter().filter(|line| line.kind == "event" && line.text.starts_with("history.invoke ")) {
+        let (_, fields) = fields_of(&line.text);
+        let key = fields.iter().find(|(field, _)| *field == "key").map(|(_, key)| (*key).to_owned());
+        keys.extend(key.filter(|key| !topics.contains(key) && !keys.contains(key)));
+    }
+    keys
+}
+
 /// Those that have to do with what the failure is about, the last of them.
 pub(super) fn in_question(report: &Report) -> Vec<Operation<'_>> {
     let topics = topics(report);

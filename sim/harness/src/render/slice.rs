@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::report::{FaultReport, LogLine, Message, Report};
 
-use super::{mentions, topics};
+use super::{mentions, operations, topics};
 
 /// Items of a slice.
 const ITEMS_MAX: usize = 60;
@@ -42,8 +42,35 @@ pub(super) fn is_telling(line: &LogLine) -> bool {
     }
     matches!(
         line.kind.as_str(),
-        "event" | "probe" | "print" | "panic" | "kill" | "start" | "exit" | "fault" | "pause" | "resume" | "buggify"
+        "event"
+            | "note"
+            | "probe"
+            | "print"
+            | "panic"
+            | "kill"
+            | "start"
+            | "exit"
+            | "fault"
+            | "pause"
+            | "resume"
+            | "buggify"
     )
+}
+
+/// What programs said that they decide, up to the failure, about what it is about: each once, with how often.
+pub(super) fn notes(report: &Report) -> Vec<(&LogLine, usize)> {
+    let topics = topics(report);
+    let others = operations::others(report, &topics);
+    let until = if report.passed() { u64::MAX } else { report.verdict.at_ns };
+    let is_meant = |line: &&LogLine| line.kind == "note" && line.at_ns <= until && !mentions(&line.text, &others);
+    let mut notes: Vec<(&LogLine, usize)> = Vec::new();
+    for line in report.log.iter().filter(is_meant) {
+        match notes.iter_mut().find(|(known, _)| known.node == line.node && known.text == line.text) {
+            Some((_, times)) => *times += 1,
+            None => notes.push((line, 1)),
+        }
+    }
+    notes
 }
 
 /// Faults that a report counts among the causes.
@@ -73,7 +100,9 @@ pub(super) fn with_faults(report: &Report) -> Vec<Item<'_>> {
 /// The slice, in the order of time.
 pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
     let topics = topics(report);
+    let others = operations::others(report, &topics);
     let about = |text: &str| topics.is_empty() || mentions(text, &topics);
+    let is_about = |line: &LogLine| about(&line.text) || line.kind == "note" && !mentions(&line.text, &others);
     let mut lines: BTreeSet<usize> = BTreeSet::new();
     let mut messages: BTreeSet<usize> = BTreeSet::new();
     let (at, event) = (report.verdict.at_ns, report.verdict.event);
@@ -86,8 +115,7 @@ pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
             continue;
         }
         let own = report.log.iter().enumerate().rev().filter(|(_, line)| line.node == node && line.at_ns <= until);
-        lines
-            .extend(own.filter(|(_, line)| is_telling(line) && about(&line.text)).take(FOLLOWED_MAX).map(|(at, _)| at));
+        lines.extend(own.filter(|(_, line)| is_telling(line) && is_about(line)).take(FOLLOWED_MAX).map(|(at, _)| at));
         let arrived = report.messages.iter().enumerate().rev();
         let arrived = arrived.filter(|(_, message)| message.to == node && message.arrived_ns <= until);
         for (place, message) in arrived.filter(|(_, message)| about(&message.begins)).take(FOLLOWED_MAX) {

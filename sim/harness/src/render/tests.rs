@@ -349,3 +349,33 @@ fn a_report_of_a_file_that_was_made_small_says_from_what_to_what() {
     assert!(!report().to_html(&about_it()).contains("made small"));
     assert_eq!(crate::shrink::about_of("name = \"a\""), None);
 }
+
+#[test]
+fn what_a_program_says_that_it_decides_is_a_step_of_the_story_the_diagram_the_causes_and_the_log() {
+    let mut report = report();
+    let note = |at_ns, event, text: &str| LogLine { kind: "note".into(), ..line(at_ns, event, "client1", text) };
+    let waits = "waits 3.2s before it tries 10.0.0.8 again: no answer to \"put pears 7\"";
+    report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=apples value=1004"));
+    report.log.insert(1, note(5 * SECOND - 9_000_000, 7, waits));
+    report.log.insert(2, note(5 * SECOND - 8_000_000, 7, waits));
+    report.log.insert(3, note(5 * SECOND - 7_000_000, 7, "begins the write of pears anew, with version 7"));
+    report.log.insert(4, note(5 * SECOND - 6_000_000, 7, "begins the write of apples anew, with version 8"));
+    let story = report.story();
+    assert!(story.contains("At 4.991 s client1 waits 3.2s before it tries replica1 again (2 times)."), "{story}");
+    assert!(story.contains("At 4.993 s client1 begins the write of pears anew, with version 7."), "{story}");
+    assert!(!story.contains("apples"), "that is about another register: {story}");
+    let html = report.to_html(&about_it());
+    let section = |title: &str| {
+        let rest = html.split(&format!("<h2>{title}</h2>")).nth(1).unwrap_or_else(|| panic!("there is no {title}"));
+        rest.split("</section>").next().unwrap_or_default()
+    };
+    let (diagram, causes, log) =
+        (section("Before the failure"), section("What can have caused it"), section("Log of all nodes"));
+    assert!(diagram.contains("class=\"dot note\"") && diagram.contains(">begins the write of pears anew"), "{diagram}");
+    assert!(diagram.contains("tries replica1 again: no answer to &quot;put pears 7&quot;, 2 times until"), "{diagram}");
+    assert!(!diagram.contains("write of apples"), "{diagram}");
+    assert!(causes.contains("<td>after #7</td><td>client1</td>") && causes.contains("with version 7"), "{causes}");
+    assert!(log.contains("<td>note</td>") && log.contains("<dt><code>note</code></dt>"), "{log}");
+    let text = report.to_text(&about_it());
+    assert!(text.contains("client1      begins the write of pears anew, with version 7"), "{text}");
+}
