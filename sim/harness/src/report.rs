@@ -65,6 +65,8 @@ pub struct Report {
     pub unmet: Vec<String>,
     /// The last messages between nodes.
     pub messages: Vec<Message>,
+    /// The last messages between nodes that never arrived, in the order in which they were sent.
+    pub undelivered: Vec<Undelivered>,
     /// The last events of all nodes in the order of time.
     pub log: Vec<LogLine>,
     /// The decisions of the schedule, if they were recorded: poll, place, budget.
@@ -256,6 +258,28 @@ pub struct Message {
     /// The connection: equal for all messages of one.
     pub connection: u64,
     /// Its length in bytes.
+    pub len: usize,
+    /// Its first bytes, escaped.
+    pub begins: String,
+}
+
+/// A message that never arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Undelivered {
+    /// The sender.
+    pub from: String,
+    /// Whom it was for.
+    pub to: String,
+    /// When it was sent.
+    pub sent_ns: u64,
+    /// When it was stopped.
+    pub stopped_ns: u64,
+    /// By what: `cut`, `clogged`, `off`, `broken`, `unread`, or `end` if the run ended first.
+    pub stop: String,
+    /// The connection: equal for all messages of one, 0 for the request for one.
+    pub connection: u64,
+    /// Its length in bytes; 0 for a request for a connection.
     pub len: usize,
     /// Its first bytes, escaped.
     pub begins: String,

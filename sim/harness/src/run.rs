@@ -23,7 +23,7 @@ use crate::reach::{Follower, Spot, Way};
 use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
 use crate::report::{
-    self, FaultReport, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport,
+    self, FaultReport, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport, Undelivered,
 };
 use crate::subject::{Client, Place, Seat, World};
 use crate::value::Value;
@@ -341,6 +341,7 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         tally: ran.tally.counts(),
         unmet,
         messages: ran.messages.iter().map(Message::from).collect(),
+        undelivered: ran.undelivered.iter().map(Undelivered::from).collect(),
         log,
         words,
         decisions: ran.decisions.iter().map(|Decision { poll, place, budget }| (*poll, *place, *budget)).collect(),
@@ -395,6 +396,21 @@ impl From<&simurgh_sim::Message> for Message {
             sent_ns: message.sent.0,
             arrived_ns: message.arrived.0,
             event: message.event,
+            connection: message.connection,
+            len: message.len,
+            begins: message.begins.clone(),
+        }
+    }
+}
+
+impl From<&simurgh_sim::Undelivered> for Undelivered {
+    fn from(message: &simurgh_sim::Undelivered) -> Self {
+        Self {
+            from: message.from.clone(),
+            to: message.to.clone(),
+            sent_ns: message.sent.0,
+            stopped_ns: message.stopped.0,
+            stop: message.stop.word().into(),
             connection: message.connection,
             len: message.len,
             begins: message.begins.clone(),

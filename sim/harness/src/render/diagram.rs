@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::report::{LogLine, Message, Report};
+use crate::report::{LogLine, Message, Report, Undelivered};
 
 use super::marks::{bands, end};
 use super::operations::{Operation, in_question, others};
 use super::slice::{Item, backwards, is_telling};
 use super::words::{fields_of, say, with_names};
-use super::{escape, mentions, short, span, story, time, topics};
+use super::{escape, mentions, short, span, story, time, topics, undelivered};
 
 const LEFT: f64 = 92.0;
 /// Room for the words of the last lane.
@@ -45,6 +45,7 @@ struct Scene<'a> {
     messages: Vec<&'a Message>,
     /// The first of what was said back over the same connection.
     answers: Vec<&'a Message>,
+    undelivered: Vec<&'a Undelivered>,
     dots: Vec<Dot<'a>>,
     operations: Vec<Operation<'a>>,
     /// The first moment.
@@ -73,6 +74,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
     scene.bands(&mut svg);
     scene.bars(&mut svg);
     scene.arrows(&mut svg);
+    scene.broken(&mut svg);
     scene.words(&mut svg);
     scene.failure(&mut svg, width);
     svg.push_str("</svg>");
@@ -122,14 +124,30 @@ impl<'a> Scene<'a> {
                 || dots.iter().any(|dot| dot.line.node == name)
                 || operations.iter().any(|operation| operation.node == name)
         };
+        let undelivered = undelivered::in_question(report).into_iter();
+        let undelivered: Vec<&Undelivered> = undelivered
+            .filter(|message| message.sent_ns >= from && message.stopped_ns <= until && is_used(&message.from))
+            .collect();
+        let is_meant = |name: &str| undelivered.iter().any(|message| message.to == name);
         let lanes: Vec<&str> =
-            report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name)).collect();
+            report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name) || is_meant(name)).collect();
         let lane = ((WIDTH - LEFT - RIGHT) / (lanes.len() as f64 - 0.5).max(1.0)).clamp(104.0, 280.0);
         // A note has the number of the event before it, which may be no cause at all.
         let is_note = |item: &Item<'_>| matches!(item, Item::Line(line) if line.kind == "note");
         let causes = slice.iter().filter(|item| !is_note(item)).map(|item| item.at().1).collect();
-        let mut scene =
-            Self { report, lanes, lane, causes, messages, answers, dots, operations, from, ys: BTreeMap::new() };
+        let mut scene = Self {
+            report,
+            lanes,
+            lane,
+            causes,
+            messages,
+            answers,
+            undelivered,
+            dots,
+            operations,
+            from,
+            ys: BTreeMap::new(),
+        };
         scene.bend();
         (!scene.lanes.is_empty()).then_some(scene)
     }
@@ -146,6 +164,10 @@ impl<'a> Scene<'a> {
         for message in &self.answers {
             add(message.sent_ns, false);
             add(message.arrived_ns, true);
+        }
+        for message in &self.undelivered {
+            add(message.sent_ns, false);
+            add(message.stopped_ns, true);
         }
         self.dots.iter().for_each(|dot| add(dot.line.at_ns, self.has_words(dot)));
         for operation in &self.operations {
@@ -309,6 +331,16 @@ impl<'a> Scene<'a> {
                 span(message.arrived_ns.saturating_sub(message.sent_ns)),
                 to - inward,
             );
+        }
+    }
+
+    /// What never arrived.
+    fn broken(&self, svg: &mut String) {
+        for message in &self.undelivered {
+            let (Some(from), Some(to)) = (self.x(&message.from), self.x(&message.to)) else { continue };
+            let (sent, stopped) = (self.y(message.sent_ns), self.y(message.stopped_ns));
+            let len = (self.lane.min(220.0) / LETTER) as usize - 4;
+            undelivered::arrow(self.report, message, (from, sent), (to, stopped), len, svg);
         }
     }
 

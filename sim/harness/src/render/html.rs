@@ -7,7 +7,9 @@ use crate::report::{FaultReport, LogLine, Report};
 use super::operations::{Operation, in_question};
 use super::slice::{Item, faults_before, is_telling, with_faults};
 use super::words::{legend, meaning, say, with_names};
-use super::{About, diagram, escape, headline, marks, mentions, overview, short, span, story, time, topics};
+use super::{
+    About, diagram, escape, headline, marks, mentions, overview, short, span, story, time, topics, undelivered,
+};
 
 pub(super) const STYLE: &str = include_str!("style.css");
 /// Lines of the log that a page shows.
@@ -204,6 +206,14 @@ fn causes(report: &Report, body: &mut String) {
          the failure comes after the last line. Lines of other nodes tell what did not come here.</p><div class=\"wide causes\"><table>\
          <thead><tr><th>time</th><th>event</th><th>where</th><th>what</th></tr></thead><tbody>{rows}</tbody></table></div>"
     );
+    let lost = undelivered::rows(report);
+    if !lost.is_empty() {
+        let _ = write!(
+            content,
+            "<h3>Messages that never arrived</h3>{}",
+            table(&["sent", "from → to", "what", "why it did not arrive", "the fault"], &lost)
+        );
+    }
     let lines = items.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
     content.push_str(&legend_of(&legend(report, lines)));
     section(body, "What can have caused it", &content);
@@ -225,6 +235,11 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
             );
             let way = format!("{} ← {}", escape(&message.to), escape(&message.from));
             ("", [time(message.arrived_ns), format!("#{}", message.event), way, words])
+        }
+        Item::Undelivered(message) => {
+            let words = escape(&undelivered::tell(report, message));
+            let way = format!("{} ↚ {}", escape(&message.to), escape(&message.from));
+            (" class=\"missing\"", [time(message.stopped_ns), "–".into(), way, words])
         }
         Item::Fault(fault) => {
             let whom = escape(&fault.nodes.join(", "));

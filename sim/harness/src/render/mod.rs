@@ -22,6 +22,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undelivered;
 mod words;
 
 pub(crate) use words::fields_of;

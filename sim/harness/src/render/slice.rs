@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{FaultReport, LogLine, Message, Report};
+use crate::report::{FaultReport, LogLine, Message, Report, Undelivered};
 
-use super::{mentions, operations, topics};
+use super::{mentions, operations, topics, undelivered};
 
 /// Items of a slice.
 const ITEMS_MAX: usize = 60;
@@ -21,6 +21,8 @@ pub(super) enum Item<'a> {
     Line(&'a LogLine),
     /// A message.
     Message(&'a Message),
+    /// A message that never arrived.
+    Undelivered(&'a Undelivered),
     /// A fault that took effect.
     Fault(&'a FaultReport),
 }
@@ -30,6 +32,7 @@ impl Item<'_> {
         match self {
             Item::Line(line) => (line.at_ns, line.event),
             Item::Message(message) => (message.arrived_ns, message.event),
+            Item::Undelivered(message) => (message.stopped_ns, 0),
             Item::Fault(fault) => (fault.at_ns, 0),
         }
     }
@@ -89,10 +92,12 @@ pub(super) fn faults_before(report: &Report) -> (Vec<&FaultReport>, usize) {
     (faults, more)
 }
 
-/// The slice, in the order of time, and the faults between.
+/// The slice, in the order of time, and the faults and what never arrived between.
 pub(super) fn with_faults(report: &Report) -> Vec<Item<'_>> {
     let mut items = backwards(report);
     items.extend(faults_before(report).0.into_iter().map(Item::Fault));
+    let in_question = undelivered::in_question(report).into_iter();
+    items.extend(in_question.filter(|message| message.stopped_ns <= report.verdict.at_ns).map(Item::Undelivered));
     items.sort_by_key(Item::at);
     items
 }

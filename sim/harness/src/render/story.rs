@@ -7,7 +7,7 @@ use crate::report::{FaultReport, Report};
 use super::operations::{How, in_question};
 use super::slice::notes;
 use super::words::with_names;
-use super::{about, span};
+use super::{about, span, undelivered};
 
 /// Faults that are told one by one; those before are counted.
 const TOLD_MAX: usize = 4;
@@ -29,7 +29,11 @@ pub(super) fn tell(report: &Report) -> String {
         (0, false) => {}
         (count, _) => sentences.push(format!("{count} faults came and went.")),
     }
-    sentences.extend(told.iter().map(|fault| sentence(fault)));
+    for fault in told {
+        sentences.push(sentence(fault));
+        let taken = if report.passed() { None } else { undelivered::taken(report, fault) };
+        sentences.extend(taken.map(|taken| format!("{}.", taken.replacen("it took", "It took", 1))));
+    }
     sentences.extend(decisions(report));
     sentences.extend(short(report));
     sentences.push(end(report));

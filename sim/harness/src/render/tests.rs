@@ -379,3 +379,51 @@ fn what_a_program_says_that_it_decides_is_a_step_of_the_story_the_diagram_the_ca
     let text = report.to_text(&about_it());
     assert!(text.contains("client1      begins the write of pears anew, with version 7"), "{text}");
 }
+
+#[test]
+fn a_message_that_never_arrived_is_a_broken_arrow_and_is_told_with_the_fault_that_took_it() {
+    use crate::report::Undelivered;
+    let mut report = report();
+    (report.faults[0].at_ns, report.faults[0].until_ns) = (5 * SECOND - 9_000_000, None);
+    let lost = |to: &str, ms: u64, stop: &str, begins: &str| Undelivered {
+        from: "client1".into(),
+        to: to.into(),
+        sent_ns: 5 * SECOND - ms * 1_000_000,
+        stopped_ns: 5 * SECOND - ms * 1_000_000 + 500_000,
+        stop: stop.into(),
+        connection: u64::from(!begins.is_empty()),
+        len: begins.len(),
+        begins: begins.into(),
+    };
+    report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=apples value=1004"));
+    report.undelivered = vec![
+        lost("replica1", 3, "cut", "12 put pears 7 <1003>\\n"),
+        lost("replica1", 2, "cut", ""),
+        lost("replica2", 2, "off", "13 get pears\\n"),
+        lost("replica1", 2, "cut", "14 get apples\\n"),
+    ];
+    let (html, text, story) = (report.to_html(&about_it()), report.to_text(&about_it()), report.story());
+    assert_eq!(html.matches("<g class=\"arrow lost ways\">").count(), 2, "{html}");
+    assert_eq!(html.matches("<g class=\"arrow lost other\">").count(), 1, "no fault of the report took that");
+    for part in [
+        "&quot;12 put pears 7 &lt;1003&gt;&quot; of client1 never reached replica1: the way was cut, by the fault partition/1",
+        "the request for a connection of client1 never reached replica1",
+        "&quot;13 get pears&quot; of client1 never reached replica2: the machine was off",
+        "<td>client1 → replica1</td><td><code>12 put pears 7 &lt;1003&gt;</code></td>",
+        ">asks for a connection</text>",
+        "a message that never arrived, up to what stopped it",
+    ] {
+        assert!(html.contains(part), "{part} is missing in {html}");
+    }
+    assert!(!html.contains("14 get apples"), "that is about another register");
+    let told = "It took \"12 put pears 7 <1003>\" of client1 to replica1, and one message more.";
+    assert!(story.contains(told), "{story}");
+    assert!(text.contains("replica1     \"12 put pears 7 <1003>\" of client1 never reached replica1"), "{text}");
+    // A cut that was over before, and one between others, took nothing.
+    report.faults[0].until_ns = Some(5 * SECOND - 8_000_000);
+    assert!(!report.story().contains("It took"), "{}", report.story());
+    (report.faults[0].until_ns, report.faults[0].others) = (None, vec!["replica2".into()]);
+    assert!(!report.story().contains("It took"), "{}", report.story());
+    report.undelivered.clear();
+    assert!(!report.to_html(&about_it()).contains("never arrived"));
+}

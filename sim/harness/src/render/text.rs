@@ -7,7 +7,7 @@ use crate::report::Report;
 use super::operations::in_question;
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, say};
-use super::{About, headline, short, span, story, time};
+use super::{About, headline, short, span, story, time, undelivered};
 
 /// Lines of causes.
 const CAUSES_MAX: usize = 24;
@@ -116,6 +116,13 @@ fn causes(report: &Report, text: &mut String) {
                 time(fault.at_ns),
                 fault.nodes.join(","),
                 story::what(fault)
+            ),
+            Item::Undelivered(message) => writeln!(
+                text,
+                "  {:>13}  {:<12} {}",
+                time(message.stopped_ns),
+                message.to,
+                undelivered::tell(report, message)
             ),
             Item::Message(message) => writeln!(
                 text,
