@@ -67,6 +67,8 @@ pub struct Report {
     pub messages: Vec<Message>,
     /// The last messages between nodes that never arrived, in the order in which they were sent.
     pub undelivered: Vec<Undelivered>,
+    /// How these messages read, if the subject says it.
+    pub forms: Vec<Form>,
     /// The last events of all nodes in the order of time.
     pub log: Vec<LogLine>,
     /// The decisions of the schedule, if they were recorded: poll, place, budget.
@@ -261,6 +263,32 @@ pub struct Message {
     pub len: usize,
     /// Its first bytes, escaped.
     pub begins: String,
+}
+
+/// How a kind of message reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// Its words, with fields in capitals: `NUMBER put KEY VALUE`.
+    pub form: String,
+    /// What it means.
+    pub about: String,
+}
+
+impl Form {
+    /// Whether the beginning of a message, escaped, has a line of this form.
+    pub(crate) fn fits(&self, begins: &str) -> bool {
+        /// A report keeps no more bytes of a message, so its last line may lack its end.
+        const CUT: usize = 48;
+        let is_field = |word: &str| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        let form: Vec<&str> = self.form.split(' ').collect();
+        begins.trim_end_matches("\\n").split("\\n").any(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let alike = |(form, word): (&&str, &&str)| is_field(form) && !word.is_empty() || form == word;
+            let is_whole = words.len() == form.len() || words.len() < form.len() && begins.len() >= CUT;
+            let says = form.iter().zip(&words).any(|(form, word)| !is_field(form) && form == word);
+            is_whole && says && form.iter().zip(&words).all(alike)
+        })
+    }
 }
 
 /// A message that never arrived.

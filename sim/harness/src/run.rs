@@ -23,7 +23,8 @@ use crate::reach::{Follower, Spot, Way};
 use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
 use crate::report::{
-    self, FaultReport, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport, Undelivered,
+    self, FaultReport, Form, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport,
+    Undelivered,
 };
 use crate::subject::{Client, Place, Seat, World};
 use crate::value::Value;
@@ -311,6 +312,13 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     let (trail, reached) = (recorder.way.trail(elapsed_ns), recorder.way.reached(recorder, &probes, elapsed_ns));
     let log: Vec<LogLine> = ran.kept.iter().map(LogLine::from).collect();
     let words = words_of(registry, &log, &recorder.faults);
+    let begins = || {
+        let arrived = ran.messages.iter().map(|message| message.begins.as_str());
+        arrived.chain(ran.undelivered.iter().map(|message| message.begins.as_str()))
+    };
+    let forms = plan.subject(registry).map(|subject| subject.forms.as_slice()).unwrap_or_default().iter();
+    let forms = forms.map(|(form, about)| Form { form: (*form).to_owned(), about: (*about).to_owned() });
+    let forms = forms.filter(|form| begins().any(|begins| form.fits(begins))).collect();
     Report {
         magic: report::MAGIC.into(),
         schema: report::SCHEMA,
@@ -342,6 +350,7 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         unmet,
         messages: ran.messages.iter().map(Message::from).collect(),
         undelivered: ran.undelivered.iter().map(Undelivered::from).collect(),
+        forms,
         log,
         words,
         decisions: ran.decisions.iter().map(|Decision { poll, place, budget }| (*poll, *place, *budget)).collect(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{FaultReport, LogLine, Report};
+use crate::report::{FaultReport, Form, LogLine, Report};
 
 use super::operations::{Operation, in_question};
 use super::slice::{Item, faults_before, is_telling, with_faults};
@@ -186,11 +186,25 @@ fn pictures(report: &Report, body: &mut String) {
         };
         let content = format!(
             "<p class=\"note\">{} Time goes down, and is bent: its numbers stand at the left. Bars on lanes are what clients asked, from \
-             question to answer; pale bands are faults. Point at anything, and it says what it is.</p><div class=\"wide\">{svg}</div>{legend}",
-            escape(&note)
+             question to answer; pale bands are faults. Point at anything, and it says what it is.</p><div class=\"wide\">{svg}</div>{legend}{}",
+            escape(&note),
+            forms(report)
         );
         section(body, "Before the failure", &content);
     }
+}
+
+/// How the messages in the arrows read.
+fn forms(report: &Report) -> String {
+    if report.forms.is_empty() {
+        return String::new();
+    }
+    let row = |form: &Form| format!("<dt><code>{}</code></dt><dd>{}</dd>", escape(&form.form), escape(&form.about));
+    let rows: String = report.forms.iter().map(row).collect();
+    format!(
+        "<details class=\"words\" open><summary>How the messages read: words as they are sent, fields in capitals</summary><dl>{rows}</dl>\
+         </details>"
+    )
 }
 
 fn causes(report: &Report, body: &mut String) {

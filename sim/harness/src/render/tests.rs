@@ -427,3 +427,20 @@ fn a_message_that_never_arrived_is_a_broken_arrow_and_is_told_with_the_fault_tha
     report.undelivered.clear();
     assert!(!report.to_html(&about_it()).contains("never arrived"));
 }
+
+#[test]
+fn the_form_of_messages_is_explained_if_they_have_it() {
+    use crate::report::Form;
+    let form = |form: &str| Form { form: form.into(), about: "the <value>".into() };
+    let (has, put, kept) = (form("NUMBER has KEY VALUE"), form("NUMBER put KEY TIME VALUE"), form("NUMBER kept"));
+    assert!(has.fits("9 has pears 1002\\n") && has.fits("8 kept\\n9 has pears 1002\\n"));
+    assert!(kept.fits("8 kept\\n9 has pears 1002\\n") && !kept.fits("9 has pears 1002\\n") && !kept.fits("kept"));
+    let cut = "123456 put pears-of-which-the-name-is-long-indeed-an";
+    assert!(put.fits(cut) && !put.fits("1 put pears") && !put.fits(&cut.replace("put", "get")));
+    let mut report = report();
+    assert!(!report.to_html(&about_it()).contains("How the messages read"));
+    report.forms = vec![has];
+    let (html, text) = (report.to_html(&about_it()), report.to_text(&about_it()));
+    assert!(html.contains("<dt><code>NUMBER has KEY VALUE</code></dt><dd>the &lt;value&gt;</dd>"), "{html}");
+    assert!(text.contains("NUMBER has KEY VALUE                 the <value>"), "{text}");
+}

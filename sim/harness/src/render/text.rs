@@ -135,6 +135,12 @@ fn causes(report: &Report, text: &mut String) {
             ),
         };
     }
+    if !report.forms.is_empty() {
+        let _ = writeln!(text, "\nhow the messages read: fields in capitals");
+    }
+    for form in &report.forms {
+        let _ = writeln!(text, "  {:<36} {}", form.form, form.about);
+    }
     let lines = shown.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
     let names = legend(report, lines);
     if !names.is_empty() {
