@@ -92,6 +92,8 @@ pub struct Judgement {
     pub exit_code: u8,
     /// The invariant, if one did not hold.
     pub invariant: String,
+    /// What must hold, and did not: in words. Empty for `pass`.
+    pub demands: String,
     /// What was seen.
     pub message: String,
     /// The same without numbers, names of nodes and times: equal for two sights of one defect.

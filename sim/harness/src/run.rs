@@ -290,6 +290,7 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     };
     (verdict.at_ns, verdict.event) = (ran.elapsed.as_nanos() as u64, ran.events);
     verdict.evidence = std::mem::take(&mut recorder.evidence);
+    verdict.demands = demands(registry, &verdict);
     let expected = |name: &str| if plan.never.iter().any(|never| never == name) { "never" } else { "" };
     let count = |name: &str| ran.probes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
     let mut probes: Vec<ProbeReport> = registry
@@ -357,6 +358,14 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         trail,
         reached,
     }
+}
+
+/// What a verdict says that does not hold: in the words of the invariant or the property, or of its class.
+fn demands(registry: &Registry, verdict: &Judgement) -> String {
+    let name = verdict.invariant.as_str();
+    let invariant = registry.invariants.get(name).map(|kind| kind.about);
+    let own = invariant.or_else(|| registry.properties.get(name).map(|property| property.about));
+    own.unwrap_or_else(|| crate::judge::demand(&verdict.class)).to_owned()
 }
 
 fn role_of(plan: &Plan, role: &crate::plan::RolePlan) -> RoleReport {

@@ -5,17 +5,16 @@ use std::fmt::Write as _;
 use crate::report::{FaultReport, Form, LogLine, Report};
 
 use super::operations::{Operation, in_question};
-use super::slice::{Item, faults_before, is_telling, with_faults};
-use super::words::{legend, meaning, say, with_names};
+use super::slice::{Item, faults_before, with_faults};
+use super::words::{legend, meaning, say};
 use super::{
-    About, diagram, escape, headline, marks, mentions, overview, short, span, story, time, topics, undelivered,
+    About, demanded, diagram, escape, headline, log, marks, overview, seen, short, span, story, time, topics,
+    undelivered,
 };
 
 pub(super) const STYLE: &str = include_str!("style.css");
-/// Lines of the log that a page shows.
-const LOG_MAX: usize = 600;
-/// Letters of a line of it; the JSON has all.
-const LINE_MAX: usize = 400;
+/// Letters of a line; the JSON has all.
+pub(super) const LINE_MAX: usize = 400;
 
 pub(super) fn page(report: &Report, about: &About) -> String {
     let mut body = String::new();
@@ -29,7 +28,7 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     faults(report, &mut body);
     scoreboard(report, &mut body);
     plan(report, about, &mut body);
-    log(report, &mut body);
+    log::section(report, &mut body);
     document(&format!("{} seed {}", report.scenario, report.seed), &body)
 }
 
@@ -115,11 +114,24 @@ fn evidence(report: &Report, body: &mut String) {
             ]
         })
         .collect();
-    let mut content = String::new();
+    let (first, more) = seen(report);
+    let by = match verdict.invariant.as_str() {
+        "" => format!("class {}", escape(&verdict.class)),
+        invariant => format!("<code>{}</code>", escape(invariant)),
+    };
+    let demands = demanded(report);
+    let mut content = format!(
+        "<dl class=\"two\"><dt>expected</dt><dd class=\"want\">{} <span class=\"note\">({by})</span></dd><dt>seen</dt>\
+         <dd class=\"got\">{}</dd></dl>",
+        escape(demands),
+        escape(first)
+    );
     if !rows.is_empty() {
         content.push_str(&table(&["what", "expected", "seen"], &rows));
     }
-    let _ = write!(content, "<pre>{}</pre>", escape(&verdict.message));
+    if !more.is_empty() {
+        let _ = write!(content, "<pre>{}</pre>", escape(more));
+    }
     section(body, "Expected and seen", &content);
 }
 
@@ -258,15 +270,29 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
         Item::Fault(fault) => {
             let whom = escape(&fault.nodes.join(", "));
             let words = format!("fault: {}", escape(&story::what(fault)));
-            (" class=\"struck\"", [time(fault.at_ns), String::new(), whom, words])
+            (" class=\"struck\"", [time(fault.at_ns), event_of(report, fault), whom, words])
         }
     };
     format!("<tr{class}>{}</tr>", cells.map(|cell| format!("<td>{cell}</td>")).concat())
 }
 
 /// The number of an event; a note is none, and comes after one.
-fn number(line: &LogLine) -> String {
+pub(super) fn number(line: &LogLine) -> String {
     if line.kind == "note" { format!("after #{}", line.event) } else { format!("#{}", line.event) }
+}
+
+/// The number of the event with which a fault struck: one that only changes how something behaves is none, and comes
+/// after one; and the log may not go back so far.
+fn event_of(report: &Report, fault: &FaultReport) -> String {
+    let is_at = |line: &&LogLine| line.at_ns == fault.at_ns;
+    let is_strike = |line: &&LogLine| matches!(line.kind.as_str(), "fault" | "kill" | "pause" | "reset" | "signal");
+    let strike = report.log.iter().filter(is_at).find(is_strike);
+    let before = || report.log.iter().rfind(|line| line.at_ns <= fault.at_ns && line.kind != "note");
+    match (strike, before()) {
+        (Some(line), _) => format!("#{}", line.event),
+        (None, Some(line)) => format!("after #{}", line.event),
+        (None, None) => "before the log".into(),
+    }
 }
 
 /// The faults that took effect before the failure, the nearest first.
@@ -310,13 +336,15 @@ fn effects(report: &Report, fault: &FaultReport) -> String {
 }
 
 /// What names mean.
-fn legend_of(legend: &[(String, String)]) -> String {
+pub(super) fn legend_of(legend: &[(String, String)]) -> String {
     if legend.is_empty() {
         return String::new();
     }
     let row = |(name, about): &(String, String)| {
         let name = match name.rsplit_once(' ') {
-            Some((event, field)) => format!("<code>{}</code> of {}", escape(field), escape(event)),
+            Some((event, field)) => {
+                format!("<code>{}</code> <span class=\"note\">in {}</span>", escape(field), escape(event))
+            }
             None => format!("<code>{}</code>", escape(name)),
         };
         format!("<dt>{name}</dt><dd>{}</dd>", escape(about))
@@ -338,6 +366,7 @@ fn faults(report: &Report, body: &mut String) {
         let others = if fault.others.is_empty() { String::new() } else { format!(" | {}", fault.others.join(", ")) };
         vec![
             time(fault.at_ns),
+            event_of(report, fault),
             escape(&fault.id),
             escape(&format!("{}{others}", fault.nodes.join(", "))),
             long,
@@ -354,7 +383,7 @@ fn faults(report: &Report, body: &mut String) {
         count("weakened"),
         count("refused")
     );
-    folded(body, "Faults", &note, &table(&["time", "fault", "whom", "for", "outcome", "what it did"], &rows));
+    folded(body, "Faults", &note, &table(&["time", "event", "fault", "whom", "for", "outcome", "what it did"], &rows));
 }
 
 fn scoreboard(report: &Report, body: &mut String) {
@@ -430,33 +459,4 @@ fn roles(report: &Report) -> String {
         return String::new();
     }
     table(&["role", "in the file", "a majority of those", "run", "a majority of those that run"], &rows)
-}
-
-fn log(report: &Report, body: &mut String) {
-    let topics = topics(report);
-    let row = |line: &LogLine| {
-        let mark = if line.event == report.verdict.event && line.kind != "note" {
-            " class=\"hot\""
-        } else if mentions(&line.text, &topics) {
-            " class=\"warm\""
-        } else {
-            ""
-        };
-        format!(
-            "<tr{mark}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td title=\"{}\">{}</td></tr>",
-            time(line.at_ns),
-            number(line),
-            escape(&line.node),
-            escape(&line.kind),
-            escape(&meaning(report, line)),
-            escape(&short(&with_names(report, &line.text), LINE_MAX))
-        )
-    };
-    let telling: Vec<&LogLine> =
-        report.log.iter().filter(|line| is_telling(line) || line.kind == "arrive" || line.kind == "reset").collect();
-    let telling = telling[telling.len().saturating_sub(LOG_MAX)..].to_vec();
-    let rows: String = telling.iter().map(|line| row(line)).collect();
-    let names = legend_of(&legend(report, telling.iter().copied()));
-    let content = format!("<div class=\"wide\"><table class=\"log\"><tbody>{rows}</tbody></table></div>{names}");
-    folded(body, "Log of all nodes", &format!("the last {} lines, in virtual time", telling.len()), &content);
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+mod parts;
+
+use self::parts::section;
 use super::*;
 use crate::report::{Evidence, FaultReport, Life, LogLine, Message, NodeReport, Phase};
 use crate::sweep::{SweepReport, SweptProbe, SweptScenario};
@@ -269,7 +272,7 @@ fn names_are_explained_if_they_appear_and_only_then() {
     }
     report.log[0].text = "effect.applied key=1003 as=two words value=7".into();
     let (text, html) = (report.to_text(&about_it()), report.to_html(&about_it()));
-    assert!(html.contains("<dt><code>key</code> of effect.applied</dt><dd>the number of the operation</dd>"), "{html}");
+    assert!(html.contains("<dt><code>key</code> <span class=\"note\">in effect.applied</span></dt><dd>the number of the operation</dd>"), "{html}");
     assert!(html.contains("<dt><code>value</code></dt><dd>what is &lt;read&gt;</dd>"));
     assert!(html.contains("title=\"a replica has it on disk\""));
     assert!(text.contains("effect.applied key") && text.contains("a replica has it on disk"), "{text}");
@@ -365,12 +368,8 @@ fn what_a_program_says_that_it_decides_is_a_step_of_the_story_the_diagram_the_ca
     assert!(story.contains("At 4.993 s client1 begins the write of pears anew, with version 7."), "{story}");
     assert!(!story.contains("apples"), "that is about another register: {story}");
     let html = report.to_html(&about_it());
-    let section = |title: &str| {
-        let rest = html.split(&format!("<h2>{title}</h2>")).nth(1).unwrap_or_else(|| panic!("there is no {title}"));
-        rest.split("</section>").next().unwrap_or_default()
-    };
-    let (diagram, causes, log) =
-        (section("Before the failure"), section("What can have caused it"), section("Log of all nodes"));
+    let (diagram, causes, log) = ("Before the failure", "What can have caused it", "Log of all nodes");
+    let (diagram, causes, log) = (section(&html, diagram), section(&html, causes), section(&html, log));
     assert!(diagram.contains("class=\"dot note\"") && diagram.contains(">begins the write of pears anew"), "{diagram}");
     assert!(diagram.contains("tries replica1 again: no answer to &quot;put pears 7&quot;, 2 times until"), "{diagram}");
     assert!(!diagram.contains("write of apples"), "{diagram}");

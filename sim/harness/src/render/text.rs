@@ -7,7 +7,7 @@ use crate::report::Report;
 use super::operations::in_question;
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, say};
-use super::{About, headline, short, span, story, time, undelivered};
+use super::{About, demanded, headline, seen, short, span, story, time, undelivered};
 
 /// Lines of causes.
 const CAUSES_MAX: usize = 24;
@@ -37,11 +37,14 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     }
     let _ = writeln!(text, "\n{}", wrap(&report.story()));
     if !report.passed() {
-        let _ = writeln!(text, "\nexpected and seen");
+        let (first, more) = seen(report);
+        let demands = demanded(report);
+        let _ = writeln!(text, "\nexpected\n  {}", wrap(demands).replace('\n', "\n  "));
+        let _ = writeln!(text, "seen\n  {}", wrap(first).replace('\n', "\n  "));
         for one in &verdict.evidence {
             let _ = writeln!(text, "  {}\n    - {}\n    + {}", one.key, one.expected, one.seen);
         }
-        for line in verdict.message.lines() {
+        for line in more.lines() {
             let _ = writeln!(text, "  {line}");
         }
         operations(report, &mut text);
