@@ -63,6 +63,8 @@ pub struct Report {
     pub tally: BTreeMap<String, u64>,
     /// What was expected of the scenario and did not come true in this run.
     pub unmet: Vec<String>,
+    /// The generated input for which a property does not hold.
+    pub case: Option<Case>,
     /// The last messages between nodes.
     pub messages: Vec<Message>,
     /// The last messages between nodes that never arrived, in the order in which they were sent.
@@ -265,6 +267,24 @@ pub struct Message {
     pub len: usize,
     /// Its first bytes, escaped.
     pub begins: String,
+}
+
+/// The smallest input that was found for which a property does not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// It, in words.
+    pub input: String,
+    /// What the law did with it, if it tells: a way for each of those that it compares.
+    pub ways: Vec<Way>,
+}
+
+/// One of the ways that a law compares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Which: an order, a program.
+    pub name: String,
+    /// Its steps.
+    pub steps: Vec<String>,
 }
 
 /// How a kind of message reads.

@@ -70,10 +70,11 @@ async fn body(
     if plan.level == "property" {
         for workload in &plan.workloads {
             if let Some(property) = registry.properties.get(workload.name.as_str()) {
-                let broken = |why: String| {
+                let broken = |broken: crate::property::Broken| {
                     let mut recorder = recorder.lock();
                     (recorder.class, recorder.law) = (Some("invariant"), property.name);
-                    why
+                    recorder.case = broken.case;
+                    broken.why
                 };
                 (property.check)(plan.seed, workload.cases).map_err(broken)?;
             }
@@ -293,9 +294,9 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     verdict.demands = demands(registry, &verdict);
     let expected = |name: &str| if plan.never.iter().any(|never| never == name) { "never" } else { "" };
     let count = |name: &str| ran.probes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
-    let mut probes: Vec<ProbeReport> = registry
-        .probes
-        .keys()
+    // A property runs no nodes: it misses no probe.
+    let declared = || registry.probes.keys().filter(|name| plan.level != "property" || count(name) > 0);
+    let mut probes: Vec<ProbeReport> = declared()
         .map(|name| ProbeReport {
             name: (*name).to_owned(),
             count: count(name),
@@ -351,6 +352,7 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         unmet,
         messages: ran.messages.iter().map(Message::from).collect(),
         undelivered: ran.undelivered.iter().map(Undelivered::from).collect(),
+        case: recorder.case.take(),
         forms,
         log,
         words,

@@ -8,7 +8,7 @@ use super::operations::{Operation, in_question};
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, meaning, say};
 use super::{
-    About, demanded, diagram, escape, headline, log, marks, overview, seen, short, span, story, time, topics,
+    About, case, demanded, diagram, escape, headline, log, marks, overview, seen, short, span, story, time, topics,
     undelivered,
 };
 
@@ -22,13 +22,16 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     commands(about, &mut body);
     section(&mut body, "What happened", &format!("<p class=\"story\">{}</p>", escape(&report.story())));
     evidence(report, &mut body);
+    case::page(report, &mut body);
     operations(report, &mut body);
     pictures(report, &mut body);
     causes(report, &mut body);
     faults(report, &mut body);
     scoreboard(report, &mut body);
     plan(report, about, &mut body);
-    log::section(report, &mut body);
+    if !case::is_property(report) {
+        log::section(report, &mut body);
+    }
     document(&format!("{} seed {}", report.scenario, report.seed), &body)
 }
 
@@ -221,7 +224,7 @@ fn forms(report: &Report) -> String {
 
 fn causes(report: &Report, body: &mut String) {
     let items = with_faults(report);
-    if items.is_empty() || report.passed() {
+    if items.is_empty() || report.passed() || case::is_property(report) {
         return;
     }
     let mut content = faults_nearest(report);
@@ -399,7 +402,10 @@ fn scoreboard(report: &Report, body: &mut String) {
             ]
         })
         .collect();
-    let mut content = table(&["invariant", "evaluated", "events seen", "verdict"], &rows);
+    let mut content = String::new();
+    if !rows.is_empty() {
+        content.push_str(&table(&["invariant", "evaluated", "events seen", "verdict"], &rows));
+    }
     let probes: Vec<Vec<String>> = report
         .probes
         .iter()
@@ -416,6 +422,12 @@ fn scoreboard(report: &Report, body: &mut String) {
     let counts: Vec<Vec<String>> = counts.map(|(name, count)| vec![escape(name), count.to_string()]).collect();
     if !counts.is_empty() {
         content.push_str(&table(&["count or high-water mark", ""], &counts));
+    }
+    if case::is_property(report) {
+        if !content.is_empty() {
+            folded(body, "Counts", "of the laws", &content);
+        }
+        return;
     }
     let note = format!(
         "{} invariants, {} events, {} polls, {} of virtual time",
@@ -438,7 +450,9 @@ fn plan(report: &Report, about: &About, body: &mut String) {
         let _ = write!(content, "<p>This run was {}.</p>", escape(&small));
     }
     content.push_str(&roles(report));
-    content.push_str(&table(&["field", "default", "here"], &rows));
+    if !rows.is_empty() {
+        content.push_str(&table(&["field", "default", "here"], &rows));
+    }
     let _ = write!(content, "<h3>The scenario as this seed resolves it</h3><pre>{}</pre>", escape(&report.plan));
     folded(body, "Scenario", &format!("{} differences from the defaults", rows.len()), &content);
 }

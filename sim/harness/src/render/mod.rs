@@ -11,6 +11,7 @@
 //!   the rest    faults, scoreboard, plan, log
 //! ```
 
+mod case;
 mod diagram;
 mod html;
 mod log;
@@ -206,6 +207,12 @@ pub(crate) fn headline(report: &Report) -> String {
         "" => verdict.class.clone(),
         invariant => format!("{invariant} did not hold"),
     };
+    if case::is_property(report) {
+        return match &report.case {
+            Some(case) => format!("{what} for {}", short(&case.input.replace('\n', " "), 80)),
+            None => what,
+        };
+    }
     format!("{what} at {}, event {}", time(verdict.at_ns), verdict.event)
 }
 

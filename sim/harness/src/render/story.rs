@@ -7,7 +7,7 @@ use crate::report::{FaultReport, Report};
 use super::operations::{How, in_question};
 use super::slice::notes;
 use super::words::with_names;
-use super::{about, span, undelivered};
+use super::{about, case, span, undelivered};
 
 /// Faults that are told one by one; those before are counted.
 const TOLD_MAX: usize = 4;
@@ -17,6 +17,9 @@ const SHORT_MAX: usize = 2;
 const NOTES_MAX: usize = 3;
 
 pub(super) fn tell(report: &Report) -> String {
+    if case::is_property(report) {
+        return case::story(report);
+    }
     let mut sentences = vec![cast(report)];
     let struck: Vec<&FaultReport> = report
         .faults

@@ -7,7 +7,7 @@ use crate::report::Report;
 use super::operations::in_question;
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, say};
-use super::{About, demanded, headline, seen, short, span, story, time, undelivered};
+use super::{About, case, demanded, headline, seen, short, span, story, time, undelivered};
 
 /// Lines of causes.
 const CAUSES_MAX: usize = 24;
@@ -47,11 +47,16 @@ pub(super) fn page(report: &Report, about: &About) -> String {
         for line in more.lines() {
             let _ = writeln!(text, "  {line}");
         }
+        case::text(report, &mut text);
         operations(report, &mut text);
-        causes(report, &mut text);
+        if !case::is_property(report) {
+            causes(report, &mut text);
+        }
     }
     faults(report, &mut text);
-    let _ = writeln!(text, "\nscoreboard");
+    if !report.invariants.is_empty() || !report.probes.is_empty() || !report.unmet.is_empty() {
+        let _ = writeln!(text, "\nscoreboard");
+    }
     for one in &report.invariants {
         let _ = writeln!(text, "  {:<28} {:<12} evaluated {}", one.name, one.verdict, one.evaluated);
     }

@@ -108,3 +108,42 @@ fn each_row_of_a_fault_has_the_number_of_its_event() {
         }
     }
 }
+
+#[test]
+fn a_broken_property_shows_its_input_and_the_ways_side_by_side_and_nothing_of_nodes() {
+    use crate::report::{Case, Judgement, Way};
+    let way = |name: &str, end: &str| Way { name: name.into(), steps: vec!["hears <1>".into(), end.into()] };
+    let mut report = Report { scenario: "a/law".into(), level: "property".into(), ..Report::default() };
+    report.log = vec![line(0, 1, "world", "task 1")];
+    report.verdict = Judgement {
+        class: "invariant".into(),
+        invariant: "a.commutes".into(),
+        message: "heard backwards, \"1\" is held and not \"2\" for [(1, 2), (1, 1)]".into(),
+        demands: "any order will do".into(),
+        ..Judgement::default()
+    };
+    let ways = vec![way("as generated", "holds 2"), way("backwards", "holds 1")];
+    report.case = Some(Case { input: "[(1, 2), (1, 1)]".into(), ways });
+    let (html, text) = (report.to_html(&about_it()), report.to_text(&about_it()));
+    let part = section(&html, "The case that fails");
+    assert!(part.contains("<pre>[(1, 2), (1, 1)]</pre>"), "{part}");
+    assert!(part.contains("<th>step</th><th>as generated</th><th>backwards</th>"), "{part}");
+    assert!(part.contains("<td>1</td><td>hears &lt;1&gt;</td><td>hears &lt;1&gt;</td>"), "{part}");
+    assert!(part.contains("<span class=\"got\">holds 2</span></td><td><span class=\"got\">holds 1</span>"), "{part}");
+    assert!(html.contains("<h1>a.commutes did not hold for [(1, 2), (1, 1)]</h1>"), "{html}");
+    assert!(text.contains("backwards\n    1  hears <1>\n    2  holds 1\n"), "{text}");
+    for noise in [
+        "0 invariants",
+        "MISS",
+        "No fault",
+        "fault struck",
+        "What can have caused it",
+        "Scoreboard",
+        "virtual time</span>",
+    ] {
+        assert!(!html.contains(noise), "{noise} has nothing to do with a law: {html}");
+    }
+    assert!(!text.contains("scoreboard") && !text.contains("none had taken effect"), "{text}");
+    report.case.as_mut().expect("it was set").ways[1].steps[1] = "holds 2".into();
+    assert!(!section(&report.to_html(&about_it()), "The case that fails").contains("In red"));
+}
