@@ -64,7 +64,7 @@ struct Dot<'a> {
 pub(super) fn svg(report: &Report) -> Option<String> {
     let scene = Scene::of(report)?;
     let height = scene.ys.values().copied().fold(0.0, f64::max) + 34.0;
-    let width = LEFT + scene.lane * (scene.lanes.len() as f64 - 0.5) + RIGHT;
+    let width = LEFT + scene.lane * (scene.lanes.len() as f64 - 0.5) + scene.right();
     let mut svg = format!(
         "<svg class=\"diagram\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-label=\"messages between nodes before the failure, time downwards\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
@@ -197,6 +197,11 @@ impl<'a> Scene<'a> {
 
     fn has_words(&self, dot: &Dot<'_>) -> bool {
         self.causes.contains(&dot.line.event) || dot.line.kind != "event"
+    }
+
+    /// Room for the words of the last lane: at least, or what the lanes leave of the page.
+    fn right(&self) -> f64 {
+        (WIDTH - LEFT - self.lane * (self.lanes.len() as f64 - 0.5)).max(RIGHT)
     }
 
     fn x(&self, node: &str) -> Option<f64> {
@@ -423,7 +428,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let is_last = self.lanes.last() == Some(&node);
-        let room = if is_last && !is_left { RIGHT } else { self.lane.min(220.0) };
+        let room = if is_last && !is_left { self.right() } else { self.lane.min(220.0) };
         let (x, anchor) = if is_left { (x - 15.0, "end") } else { (x + 9.0, "start") };
         let len = (room / LETTER) as usize - 2;
         let _ = write!(

@@ -373,6 +373,10 @@ fn what_a_program_says_that_it_decides_is_a_step_of_the_story_the_diagram_the_ca
     assert!(diagram.contains("class=\"dot note\"") && diagram.contains(">begins the write of pears anew"), "{diagram}");
     assert!(diagram.contains("tries replica1 again: no answer to &quot;put pears 7&quot;, 2 times until"), "{diagram}");
     assert!(!diagram.contains("write of apples"), "{diagram}");
+    report.log.push(line(5 * SECOND, 11, "client1", "history.invoke op=write key=apples value=1002"));
+    report.log.last_mut().expect("it was pushed").event = 9;
+    assert!(report.story().contains("write of apples anew"), "1002 is in question, and so is its register");
+    report.log.pop();
     assert!(causes.contains("<td>after #7</td><td>client1</td>") && causes.contains("with version 7"), "{causes}");
     assert!(log.contains("<td>note</td>") && log.contains("<dt><code>note</code></dt>"), "{log}");
     let text = report.to_text(&about_it());
