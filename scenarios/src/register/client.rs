@@ -122,9 +122,13 @@ impl Client {
         let deadline = Instant::now() + GIVES_UP;
         let left = || deadline.saturating_duration_since(Instant::now());
         let enough = if planted!("register.ack-one") { 1 } else { self.majority() };
+        let mut is_anew = false;
         loop {
             let newest = timeout(left(), self.newest(key, self.majority())).await.map_err(|_| Failed::Nothing)?;
             let version = Version { time: newest.version.time + 1, op };
+            if std::mem::replace(&mut is_anew, true) {
+                note!("begins the write of {key} anew, with version {} of {op}", version.time);
+            }
             let keep = self.keep(key, Tagged { version, value: Some(op) }, enough);
             let patience = if planted!("register.new-version-on-retry") { IMPATIENT.min(left()) } else { left() };
             match timeout(patience, keep).await {

@@ -43,6 +43,7 @@ pub(super) struct Round {
 #[derive(Clone)]
 pub(super) struct Couriers {
     queues: Arc<Vec<mpsc::Sender<Question>>>,
+    addrs: Arc<Vec<SocketAddr>>,
     reached: Arc<Mutex<BTreeMap<usize, bool>>>,
 }
 
@@ -56,7 +57,8 @@ impl Couriers {
             let _detached = task::Builder::new().label(("courier", number as u64)).spawn(courier.run(queue));
             sender
         };
-        Self { queues: Arc::new(replicas.into_iter().enumerate().map(begin).collect()), reached }
+        let addrs = Arc::new(replicas.clone());
+        Self { queues: Arc::new(replicas.into_iter().enumerate().map(begin).collect()), addrs, reached }
     }
 
     /// How many there are.
@@ -81,6 +83,9 @@ impl Couriers {
         let (sender, answers) = mpsc::channel(self.len());
         let mut round = Round { request: request.clone(), sender, answers, left: (0..self.len()).collect() };
         self.ask_left(&mut round);
+        for number in &round.left {
+            note!("leaves {} out for now: {QUEUE_MAX} questions wait for it", self.addrs[*number].ip());
+        }
         round
     }
 
@@ -120,17 +125,25 @@ impl Courier {
                 }
                 let tried = timeout(deadline.saturating_duration_since(Instant::now()), self.exchange(&question)).await;
                 self.reached.lock().insert(self.number, matches!(tried, Ok(Ok(_))));
-                match tried {
+                let why = match tried {
                     Ok(Ok(answer)) => {
                         let _ = question.answers.try_send((self.number, answer));
                         break;
                     }
-                    Ok(Err(_)) | Err(_) => self.stream = None,
-                }
+                    Ok(Err(error)) => error.to_string(),
+                    Err(_) => "none came in time".into(),
+                };
+                self.stream = None;
                 if planted!("register.pause-unbounded") {
                     pause *= 2;
                 }
-                sleep(if planted!("register.deadline-not-renewed") { Duration::from_nanos(1) } else { pause }).await;
+                let pause = if planted!("register.deadline-not-renewed") { Duration::from_nanos(1) } else { pause };
+                note!(
+                    "waits {pause:?} before it tries {} again: no answer to \"{}\", {why}",
+                    self.addr.ip(),
+                    question.request
+                );
+                sleep(pause).await;
             }
         }
     }

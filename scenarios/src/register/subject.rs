@@ -9,12 +9,13 @@ use simurgh_invariants::{
 };
 
 use super::client::{Change, Client};
-use super::{KEYS, OPS_OF_ONE, PORT, WITHIN, laws, replica};
+use super::{KEYS, OPS_OF_ONE, PORT, WITHIN, laws, replica, wire};
 
 /// Adds the register, its workload, its invariants and its planted bugs.
 pub(crate) fn register(registry: Registry) -> Registry {
     let about = "a register on several replicas, read and written through majorities";
     let subject = Subject::new("register", about).role("replica", serve).on_calm(calm).on_end(end);
+    let subject = wire::FORMS.iter().fold(subject, |subject, (form, about)| subject.message(form, about));
     let change = change();
     let work = move |client| work(client, change);
     let workload = Workload::new("register.ops", "register", "reads and writes", &["read", "write"], work);

@@ -18,6 +18,25 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 /// The longest line.
 const LINE_LEN_MAX: u64 = 128;
 
+/// How the lines read, for reports.
+pub(super) const FORMS: [(&str, &str); 5] = [
+    (
+        "NUMBER get KEY",
+        "asks a replica what it has under KEY; NUMBER counts the questions to this replica, and the answer begins with the same",
+    ),
+    (
+        "NUMBER has TIME OPERATION VALUE",
+        "answers get: the value and its version, which is a time and the operation that wrote it; \"0 0 -\" if there is none",
+    ),
+    (
+        "NUMBER put KEY TIME OPERATION VALUE",
+        "a client wants a value kept, unless there is a newer version: KEY, the version (a TIME, one more than the newest that \
+         the writer had heard of, and the OPERATION that writes), the value",
+    ),
+    ("NUMBER news KEY TIME OPERATION VALUE", "one replica tells another what it holds: as put"),
+    ("NUMBER kept", "answers put and news: it is on my disk, or something newer is"),
+];
+
 /// A connection, from which lines are read.
 pub(super) type Connection = BufReader<TcpStream>;
 
@@ -159,6 +178,23 @@ async fn hear<T>(stream: &mut Connection, parse: impl Fn(&str) -> Option<T>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_line_has_a_form_that_reports_explain() {
+        let value = Tagged { version: Version { time: 7, op: 8 }, value: Some(9) };
+        let key = || "pears".to_owned();
+        let requests = [Request::Get(key()), Request::Put(key(), value), Request::News(key(), value)];
+        let answers = [Answer::Has(Tagged::default()), Answer::Kept];
+        let lines = requests.iter().map(|request| format!("1 {request}"));
+        for line in lines.chain(answers.iter().map(|answer| format!("1 {answer}"))) {
+            let words: Vec<&str> = line.split(' ').collect();
+            let fits = |form: &&(&str, &str)| {
+                let form: Vec<&str> = form.0.split(' ').collect();
+                form.len() == words.len() && form[1] == words[1]
+            };
+            assert_eq!(FORMS.iter().filter(fits).count(), 1, "{line}");
+        }
+    }
 
     #[test]
     fn what_is_said_is_heard() {

@@ -171,6 +171,14 @@ impl Core {
         self.record(node, task, kind, a, b, words);
     }
 
+    /// Adds a note of the task that is running: for who reads, and no event.
+    pub(crate) fn note_here(&mut self, words: impl FnOnce() -> String) {
+        let (node, task) = current();
+        if !self.closed {
+            self.trace.note(Record { at: self.now, node, task, kind: Kind::Note, a: 0, b: 0 }, words);
+        }
+    }
+
     /// The run has failed; the first failure counts.
     pub(crate) fn fail(&mut self, verdict: Verdict) {
         self.failure.get_or_insert(verdict);

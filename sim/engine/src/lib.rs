@@ -70,6 +70,7 @@ pub use disk::{DiskFaults, DiskLatency};
 pub use draws::{Draws, Purpose, Stream};
 pub use effects::{Effect, Effects};
 pub use invariant::{Evidence, Invariant, Seen};
+pub use net::flight::Stop;
 pub use node::{Exit, Kill};
 pub use physics::{
     Clocks, Datagrams, DiskPhysics, Disks, Faults, Latency, Lookups, Physics, Profile, Schedule, Strategies,
@@ -82,7 +83,7 @@ pub use sim::{Ended, Node, Sim, elapsed};
 pub use simurgh_runtime::observe::Value;
 pub use simurgh_sim_macros::test;
 pub use tally::Tally;
-pub use trace::{Message, Moment, TraceEvent, first_difference};
+pub use trace::{Message, Moment, TraceEvent, Undelivered, first_difference};
 pub use verdict::Verdict;
 pub use worker::run_watched;
 

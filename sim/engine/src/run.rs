@@ -20,7 +20,7 @@ use crate::physics::{Physics, Profile, Schedule};
 use crate::schedule::{Decision, Scheduler};
 use crate::sim::{Sim, body_task};
 use crate::tally::Tally;
-use crate::trace::{Message, Trace, TraceEvent};
+use crate::trace::{Message, Trace, TraceEvent, Undelivered};
 use crate::verdict::Verdict;
 use crate::watch::Watch;
 use crate::world::ThisWorld;
@@ -140,6 +140,8 @@ pub struct Report {
     pub kept: Vec<TraceEvent>,
     /// The last messages, if they were kept.
     pub messages: Vec<Message>,
+    /// The last messages that never arrived, if messages were kept.
+    pub undelivered: Vec<Undelivered>,
 }
 
 /// Runs a body once, on a fresh thread.
@@ -189,6 +191,7 @@ pub(crate) fn report_of_nothing(seed: u64, failure: Verdict) -> Report {
         decisions: Vec::new(),
         kept: Vec::new(),
         messages: Vec::new(),
+        undelivered: Vec::new(),
     }
 }
 
@@ -245,6 +248,7 @@ fn drive(engine: &std::rc::Rc<Engine>, body: &Body) {
     end(engine);
     // The world first, then the tasks: what their Drop code does has no effect any more.
     let tasks = engine.with(|core| {
+        core.keep_all_flights();
         core.closed = true;
         for node in &core.nodes {
             node.rt.mark_dead();
@@ -293,6 +297,7 @@ fn report(config: &RunConfig, engine: &Engine) -> Report {
         decisions: core.scheduler.take_decisions(),
         kept: core.trace.take_kept(),
         messages: core.trace.take_messages(),
+        undelivered: core.trace.take_undelivered(),
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::fmt::Write as _;
 
+use crate::net::flight::Stop;
+
 /// Events between two checkpoints.
 pub(crate) const CHECKPOINT_EVERY: u64 = 1024;
 /// Events kept of each node, for a failure's report.
@@ -54,6 +56,7 @@ pub(crate) enum Kind {
     Held,
     Datagram,
     Lookup,
+    Note,
 }
 
 /// One thing that happened.
@@ -72,7 +75,7 @@ pub(crate) struct Record {
 pub struct TraceEvent {
     /// The virtual time.
     pub at: Moment,
-    /// Its number, from 1.
+    /// Its number, from 1. A note is no event, and has that of the event before it.
     pub number: u64,
     /// The node's name.
     pub node: String,
@@ -105,6 +108,27 @@ pub struct Message {
     pub begins: String,
 }
 
+/// One message that never arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    /// The sender's name.
+    pub from: String,
+    /// The name of whom it was for.
+    pub to: String,
+    /// When it was sent.
+    pub sent: Moment,
+    /// When it was stopped.
+    pub stopped: Moment,
+    /// By what.
+    pub stop: Stop,
+    /// The connection, as in [`Message`]; 0 for the request for one.
+    pub connection: u64,
+    /// Its length in bytes; 0 for a request for a connection.
+    pub len: usize,
+    /// Its first bytes, as text where they are.
+    pub begins: String,
+}
+
 /// An event with its number and words.
 type Kept = (u64, Record, Box<str>);
 
@@ -122,6 +146,7 @@ pub(crate) struct Trace {
     keep: usize,
     kept: VecDeque<Kept>,
     messages: VecDeque<Message>,
+    undelivered: VecDeque<Undelivered>,
 }
 
 impl Trace {
@@ -139,6 +164,7 @@ impl Trace {
             keep,
             kept: VecDeque::new(),
             messages: VecDeque::new(),
+            undelivered: VecDeque::new(),
         }
     }
 
@@ -157,10 +183,20 @@ impl Trace {
         if self.events.is_multiple_of(CHECKPOINT_EVERY) {
             self.checkpoints.push(self.hash);
         }
-        if !self.in_words {
-            return; // who wants to read it runs the seed again, in words
+        if self.in_words {
+            self.put_in_words(record, words()); // who wants to read it else runs the seed again, in words
         }
-        let text = words().into_boxed_str();
+    }
+
+    /// Adds a note: words for who reads, and no part of the hash.
+    pub(crate) fn note(&mut self, record: Record, words: impl FnOnce() -> String) {
+        if self.in_words {
+            self.put_in_words(record, words());
+        }
+    }
+
+    fn put_in_words(&mut self, record: Record, words: String) {
+        let text = words.into_boxed_str();
         if let Some(full) = &mut self.full {
             full.push(line(self.events, &record, &text, &self.names[record.node as usize]));
         }
@@ -191,11 +227,10 @@ impl Trace {
         (sent, arrived): (u64, u64),
         bytes: &[u8],
     ) {
-        const BEGINS: usize = 48;
         if self.messages.len() == self.keep {
             self.messages.pop_front();
         }
-        let begins = bytes.iter().take(BEGINS).copied().flat_map(std::ascii::escape_default).map(char::from).collect();
+        let begins = begins(bytes);
         self.messages.push_back(Message {
             from: self.names[from as usize].clone(),
             to: self.names[to as usize].clone(),
@@ -205,6 +240,30 @@ impl Trace {
             connection,
             len: bytes.len(),
             begins,
+        });
+    }
+
+    /// Keeps a message that will never arrive: a request for a connection if it has no bytes.
+    pub(crate) fn undelivered(
+        &mut self,
+        (from, to): (u32, u32),
+        connection: u64,
+        (sent, stopped): (u64, u64),
+        bytes: &[u8],
+        stop: Stop,
+    ) {
+        if self.undelivered.len() == self.keep {
+            self.undelivered.pop_front();
+        }
+        self.undelivered.push_back(Undelivered {
+            from: self.names[from as usize].clone(),
+            to: self.names[to as usize].clone(),
+            sent: Moment(sent),
+            stopped: Moment(stopped),
+            stop,
+            connection,
+            len: bytes.len(),
+            begins: begins(bytes),
         });
     }
 
@@ -225,6 +284,13 @@ impl Trace {
     /// The last messages, in the order of their arrival.
     pub(crate) fn take_messages(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.messages).into()
+    }
+
+    /// The last messages that never arrived, in the order in which they were sent.
+    pub(crate) fn take_undelivered(&mut self) -> Vec<Undelivered> {
+        let mut undelivered: Vec<Undelivered> = std::mem::take(&mut self.undelivered).into();
+        undelivered.sort_by_key(|message| (message.sent, message.stopped));
+        undelivered
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -265,6 +331,12 @@ impl Trace {
         }
         text
     }
+}
+
+/// The first bytes of a message, as text where they are.
+fn begins(bytes: &[u8]) -> String {
+    const BEGINS: usize = 48;
+    bytes.iter().take(BEGINS).copied().flat_map(std::ascii::escape_default).map(char::from).collect()
 }
 
 /// One event on one line.
@@ -335,6 +407,16 @@ mod tests {
         assert_eq!(trace_of(&[1, 2, 3]).hash(), trace_of(&[1, 2, 3]).hash());
         assert_ne!(trace_of(&[1, 2, 3]).hash(), trace_of(&[1, 3, 2]).hash());
         assert_ne!(trace_of(&[0]).hash(), trace_of(&[0, 0]).hash());
+    }
+
+    #[test]
+    fn a_note_is_kept_in_words_and_changes_neither_the_hash_nor_the_count() {
+        let (mut with, without) = (trace_of(&[1, 2]), trace_of(&[1, 2]));
+        with.note(Record { at: 1, node: 0, task: 1, kind: Kind::Note, a: 0, b: 0 }, || "waits".into());
+        assert_eq!((with.hash(), with.events()), (without.hash(), without.events()));
+        assert!(with.take_full().unwrap().last().unwrap().ends_with("#2 world task 1 note waits"));
+        let mut blind = Trace::new(false, false, 0);
+        blind.note(Record { at: 1, node: 0, task: 1, kind: Kind::Note, a: 0, b: 0 }, || unreachable!("nobody reads"));
     }
 
     #[test]

@@ -309,6 +309,7 @@ fn decode(line: &str) -> Option<Report> {
         decisions: Vec::new(),
         kept: Vec::new(),
         messages: Vec::new(),
+        undelivered: Vec::new(),
     })
 }
 

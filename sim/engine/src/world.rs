@@ -204,6 +204,10 @@ impl sim::World for ThisWorld {
         });
     }
 
+    fn note(&self, words: std::fmt::Arguments<'_>) {
+        with_core(|core| core.note_here(|| words.to_string()));
+    }
+
     fn buggify(&self, site: &'static str) -> bool {
         with_core(|core| fires(core, site)).unwrap_or(false)
     }

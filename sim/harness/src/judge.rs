@@ -32,6 +32,36 @@ pub const CLASSES: [(&str, u8, &str); 24] = [
     ("inconclusive", 60, "a checker could not say"),
 ];
 
+/// What a run of a class did not do and has to: for failures that no invariant has words for.
+const DEMANDS: [(&str, &str); 18] = [
+    ("failed", "the simulation's own code comes to its end without an error"),
+    ("unsupervised-panic", "no task panics without anybody to see it: a supervisor, or who waits for it"),
+    ("shared-state", "nodes share nothing but the network"),
+    ("crash", "the process of the run lives until it is over"),
+    ("never", "a probe that the scenario calls impossible is never passed"),
+    ("reach", "the seeds pass the probe that the scenario wants"),
+    ("effect", "the faults have the effect that the scenario wants"),
+    ("not-found", "the planted bug is found"),
+    ("deadlock", "as long as the run is not over, some task can go on, or some time is waited for"),
+    ("no-progress", "something other than heartbeats happens in the time that the simulation allows"),
+    ("wait-cycle", "no tasks wait for each other in a circle"),
+    ("livelock", "the run comes to its end within the steps that the scenario allows (time.max_steps)"),
+    ("stuck-poll", "each poll of a task returns"),
+    ("liveness", "when enough is healed, clients are answered and the world comes to rest in the time of expect.live"),
+    (
+        "stuck-impossible",
+        "when enough is healed, who asks is answered: the faults that are left forbid it, so the scenario asks too much",
+    ),
+    ("refused", "the code asks only for what can be simulated"),
+    ("nondeterminism", "one seed gives one run"),
+    ("inconclusive", "every checker comes to a verdict within its budget"),
+];
+
+/// What a run that ended in a class has not done.
+pub(crate) fn demand(class: &str) -> &'static str {
+    DEMANDS.iter().find(|(known, _)| *known == class).map_or("", |(_, demand)| demand)
+}
+
 /// The exit code of a class.
 pub fn exit_code(class: &str) -> u8 {
     CLASSES.iter().find(|(name, ..)| *name == class).map_or(50, |(_, code, _)| *code)
@@ -179,6 +209,15 @@ mod tests {
         assert_ne!(one.fingerprint, Judgement::new("invariant", "a.c", "node1 read 7", &roles).fingerprint);
         let codes: std::collections::BTreeSet<u8> = CLASSES.iter().map(|(_, code, _)| *code).collect();
         assert_eq!(codes.len(), CLASSES.len());
+    }
+
+    #[test]
+    fn every_class_that_a_run_can_fail_with_says_what_is_demanded() {
+        // An invariant has its own words, and the others judge no run.
+        let without = ["pass", "invariant", "stale", "gone", "harness", "host-timeout"];
+        for (class, ..) in CLASSES {
+            assert_eq!(demand(class).is_empty(), without.contains(&class), "{class}");
+        }
     }
 
     #[test]

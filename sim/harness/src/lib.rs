@@ -36,7 +36,7 @@ pub use command::main;
 pub use fault::{FaultKind, Strike, Takes};
 pub use file::{Problems, Scenario, json_schema};
 pub use judge::{CLASSES, exit_code};
-pub use property::Property;
+pub use property::{Property, Steps};
 pub use reach::{Reached, Spot, Trail};
 pub use registry::{Params, Registry};
 pub use render::{About, Size, Standing};

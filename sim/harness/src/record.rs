@@ -23,6 +23,8 @@ pub(crate) struct Recorder {
     pub(crate) class: Option<&'static str>,
     /// The property that the body found broken.
     pub(crate) law: &'static str,
+    /// And the input for which it is.
+    pub(crate) case: Option<crate::report::Case>,
     /// The machines, to ask how their processes ended.
     pub(crate) machines: Vec<Node>,
     /// What is counted of faults that are not over, by their places in `faults`.

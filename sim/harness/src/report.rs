@@ -63,8 +63,14 @@ pub struct Report {
     pub tally: BTreeMap<String, u64>,
     /// What was expected of the scenario and did not come true in this run.
     pub unmet: Vec<String>,
+    /// The generated input for which a property does not hold.
+    pub case: Option<Case>,
     /// The last messages between nodes.
     pub messages: Vec<Message>,
+    /// The last messages between nodes that never arrived, in the order in which they were sent.
+    pub undelivered: Vec<Undelivered>,
+    /// How these messages read, if the subject says it.
+    pub forms: Vec<Form>,
     /// The last events of all nodes in the order of time.
     pub log: Vec<LogLine>,
     /// The decisions of the schedule, if they were recorded: poll, place, budget.
@@ -88,6 +94,8 @@ pub struct Judgement {
     pub exit_code: u8,
     /// The invariant, if one did not hold.
     pub invariant: String,
+    /// What must hold, and did not: in words. Empty for `pass`.
+    pub demands: String,
     /// What was seen.
     pub message: String,
     /// The same without numbers, names of nodes and times: equal for two sights of one defect.
@@ -256,6 +264,72 @@ pub struct Message {
     /// The connection: equal for all messages of one.
     pub connection: u64,
     /// Its length in bytes.
+    pub len: usize,
+    /// Its first bytes, escaped.
+    pub begins: String,
+}
+
+/// The smallest input that was found for which a property does not hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// It, in words.
+    pub input: String,
+    /// What the law did with it, if it tells: a way for each of those that it compares.
+    pub ways: Vec<Way>,
+}
+
+/// One of the ways that a law compares.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Which: an order, a program.
+    pub name: String,
+    /// Its steps.
+    pub steps: Vec<String>,
+}
+
+/// How a kind of message reads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// Its words, with fields in capitals: `NUMBER put KEY VALUE`.
+    pub form: String,
+    /// What it means.
+    pub about: String,
+}
+
+impl Form {
+    /// Whether the beginning of a message, escaped, has a line of this form.
+    pub(crate) fn fits(&self, begins: &str) -> bool {
+        /// A report keeps no more bytes of a message, so its last line may lack its end.
+        const CUT: usize = 48;
+        let is_field = |word: &str| word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        let form: Vec<&str> = self.form.split(' ').collect();
+        begins.trim_end_matches("\\n").split("\\n").any(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let alike = |(form, word): (&&str, &&str)| is_field(form) && !word.is_empty() || form == word;
+            let is_whole = words.len() == form.len() || words.len() < form.len() && begins.len() >= CUT;
+            let says = form.iter().zip(&words).any(|(form, word)| !is_field(form) && form == word);
+            is_whole && says && form.iter().zip(&words).all(alike)
+        })
+    }
+}
+
+/// A message that never arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Undelivered {
+    /// The sender.
+    pub from: String,
+    /// Whom it was for.
+    pub to: String,
+    /// When it was sent.
+    pub sent_ns: u64,
+    /// When it was stopped.
+    pub stopped_ns: u64,
+    /// By what: `cut`, `clogged`, `off`, `broken`, `unread`, or `end` if the run ended first.
+    pub stop: String,
+    /// The connection: equal for all messages of one, 0 for the request for one.
+    pub connection: u64,
+    /// Its length in bytes; 0 for a request for a connection.
     pub len: usize,
     /// Its first bytes, escaped.
     pub begins: String,

@@ -23,7 +23,8 @@ use crate::reach::{Follower, Spot, Way};
 use crate::record::{Lives, Recorder, TICK_NS, Watched};
 use crate::registry::Registry;
 use crate::report::{
-    self, FaultReport, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport,
+    self, FaultReport, Form, Judgement, LogLine, Message, NodeReport, Phase, ProbeReport, Report, RoleReport,
+    Undelivered,
 };
 use crate::subject::{Client, Place, Seat, World};
 use crate::value::Value;
@@ -69,10 +70,11 @@ async fn body(
     if plan.level == "property" {
         for workload in &plan.workloads {
             if let Some(property) = registry.properties.get(workload.name.as_str()) {
-                let broken = |why: String| {
+                let broken = |broken: crate::property::Broken| {
                     let mut recorder = recorder.lock();
                     (recorder.class, recorder.law) = (Some("invariant"), property.name);
-                    why
+                    recorder.case = broken.case;
+                    broken.why
                 };
                 (property.check)(plan.seed, workload.cases).map_err(broken)?;
             }
@@ -289,11 +291,12 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     };
     (verdict.at_ns, verdict.event) = (ran.elapsed.as_nanos() as u64, ran.events);
     verdict.evidence = std::mem::take(&mut recorder.evidence);
+    verdict.demands = demands(registry, &verdict);
     let expected = |name: &str| if plan.never.iter().any(|never| never == name) { "never" } else { "" };
     let count = |name: &str| ran.probes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
-    let mut probes: Vec<ProbeReport> = registry
-        .probes
-        .keys()
+    // A property runs no nodes: it misses no probe.
+    let declared = || registry.probes.keys().filter(|name| plan.level != "property" || count(name) > 0);
+    let mut probes: Vec<ProbeReport> = declared()
         .map(|name| ProbeReport {
             name: (*name).to_owned(),
             count: count(name),
@@ -311,6 +314,13 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     let (trail, reached) = (recorder.way.trail(elapsed_ns), recorder.way.reached(recorder, &probes, elapsed_ns));
     let log: Vec<LogLine> = ran.kept.iter().map(LogLine::from).collect();
     let words = words_of(registry, &log, &recorder.faults);
+    let begins = || {
+        let arrived = ran.messages.iter().map(|message| message.begins.as_str());
+        arrived.chain(ran.undelivered.iter().map(|message| message.begins.as_str()))
+    };
+    let forms = plan.subject(registry).map(|subject| subject.forms.as_slice()).unwrap_or_default().iter();
+    let forms = forms.map(|(form, about)| Form { form: (*form).to_owned(), about: (*about).to_owned() });
+    let forms = forms.filter(|form| begins().any(|begins| form.fits(begins))).collect();
     Report {
         magic: report::MAGIC.into(),
         schema: report::SCHEMA,
@@ -341,12 +351,23 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
         tally: ran.tally.counts(),
         unmet,
         messages: ran.messages.iter().map(Message::from).collect(),
+        undelivered: ran.undelivered.iter().map(Undelivered::from).collect(),
+        case: recorder.case.take(),
+        forms,
         log,
         words,
         decisions: ran.decisions.iter().map(|Decision { poll, place, budget }| (*poll, *place, *budget)).collect(),
         trail,
         reached,
     }
+}
+
+/// What a verdict says that does not hold: in the words of the invariant or the property, or of its class.
+fn demands(registry: &Registry, verdict: &Judgement) -> String {
+    let name = verdict.invariant.as_str();
+    let invariant = registry.invariants.get(name).map(|kind| kind.about);
+    let own = invariant.or_else(|| registry.properties.get(name).map(|property| property.about));
+    own.unwrap_or_else(|| crate::judge::demand(&verdict.class)).to_owned()
 }
 
 fn role_of(plan: &Plan, role: &crate::plan::RolePlan) -> RoleReport {
@@ -395,6 +416,21 @@ impl From<&simurgh_sim::Message> for Message {
             sent_ns: message.sent.0,
             arrived_ns: message.arrived.0,
             event: message.event,
+            connection: message.connection,
+            len: message.len,
+            begins: message.begins.clone(),
+        }
+    }
+}
+
+impl From<&simurgh_sim::Undelivered> for Undelivered {
+    fn from(message: &simurgh_sim::Undelivered) -> Self {
+        Self {
+            from: message.from.clone(),
+            to: message.to.clone(),
+            sent_ns: message.sent.0,
+            stopped_ns: message.stopped.0,
+            stop: message.stop.word().into(),
             connection: message.connection,
             len: message.len,
             begins: message.begins.clone(),

@@ -53,6 +53,7 @@ pub struct Subject {
     pub(crate) about: &'static str,
     pub(crate) roles: BTreeMap<&'static str, RoleFn>,
     pub(crate) knobs: BTreeMap<&'static str, Value>,
+    pub(crate) forms: Vec<(&'static str, &'static str)>,
     pub(crate) calm: Option<WorldFn>,
     pub(crate) finish: Option<WorldFn>,
 }
@@ -60,7 +61,15 @@ pub struct Subject {
 impl Subject {
     /// A subject without roles.
     pub fn new(name: &'static str, about: &'static str) -> Self {
-        Self { name, about, roles: BTreeMap::new(), knobs: BTreeMap::new(), calm: None, finish: None }
+        Self {
+            name,
+            about,
+            roles: BTreeMap::new(),
+            knobs: BTreeMap::new(),
+            forms: Vec::new(),
+            calm: None,
+            finish: None,
+        }
     }
 
     /// A role that scenarios give nodes to, in `[topology]`, and the program that each of its nodes runs: anew for each
@@ -80,6 +89,15 @@ impl Subject {
     /// If the value looks like a time or a range and is none.
     pub fn knob(mut self, name: &'static str, default: &str) -> Self {
         self.knobs.insert(name, parse_value(default).unwrap_or_else(|why| panic!("knob {name}: {why}")));
+        self
+    }
+
+    /// How a message of its nodes reads, for who looks at a report and knows no line of the protocol: its words, with the
+    /// fields in capitals (`"NUMBER put KEY VALUE"`), and what it means. Reports show those that their messages have.
+    ///
+    /// Of a protocol that is no text, reports show lengths alone, and no form fits.
+    pub fn message(mut self, form: &'static str, about: &'static str) -> Self {
+        self.forms.push((form, about));
         self
     }
 

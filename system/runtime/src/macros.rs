@@ -147,6 +147,25 @@ macro_rules! probe {
     };
 }
 
+/// Says what the program decides, in words, for who reads the report of a simulation: that it tries again and after
+/// how long, that it begins anew, whom it takes for dead. The words are those of [`format!`], with the node as their
+/// subject, and are put together only if somebody will read them.
+///
+/// A note is for people alone: no invariant sees it, no handler gets it, and it is no part of a run's trace hash, so one
+/// more or less leaves all failures that are kept as they are. What a machine is to judge is an event.
+/// Costs a thread-local look in production.
+///
+/// ```
+/// let (pause_ms, replica) = (50, 1);
+/// simurgh_runtime::note!("waits {pause_ms} ms before it asks replica {replica} again");
+/// ```
+#[macro_export]
+macro_rules! note {
+    ($($arg:tt)*) => {
+        $crate::sim::world(|world| world.note(::core::format_args!($($arg)*)))
+    };
+}
+
 /// A place where the simulator may be unkind on purpose: true by the seed's chance, false in
 /// production.
 ///

@@ -92,6 +92,8 @@ pub trait World {
     fn choose(&self, count: usize) -> usize;
     /// Execution passed `probe!(name)`.
     fn probe(&self, name: &'static str);
+    /// The program says what it decides, for who reads the report of this run: see `note!`.
+    fn note(&self, words: std::fmt::Arguments<'_>);
     /// Whether `buggify!(site)` fires this time.
     fn buggify(&self, site: &'static str) -> bool;
     /// Whether this run has the planted bug `name`.

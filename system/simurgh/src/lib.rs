@@ -109,7 +109,8 @@ pub mod prelude {
     };
     pub use crate::pubsub::PubSub;
     pub use crate::runtime::{
-        self, DurationExt, Instant, Timestamp, buggify, err, join, out, planted, probe, select, sleep, spawn, timeout,
+        self, DurationExt, Instant, Timestamp, buggify, err, join, note, out, planted, probe, select, sleep, spawn,
+        timeout,
     };
     pub use crate::telemetry::{self, event};
     pub use tokio::io::{AsyncReadExt, AsyncWriteExt};

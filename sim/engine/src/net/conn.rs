@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
+use super::flight::Stop;
 use super::link::{GIVE_UP_NS, RTO_FIRST_NS, RTO_MAX_NS, segment_latency};
 use crate::core::Core;
 use crate::draws::Stream;
@@ -20,7 +21,7 @@ const WINDOW: usize = 64 * 1024;
 pub(crate) struct Conn {
     pub(crate) generation: u32,
     pub(crate) ends: [End; 2],
-    flows: [Flow; 2],
+    pub(super) flows: [Flow; 2],
     stream: Stream,
     pair: u64,
 }
@@ -53,11 +54,11 @@ pub(crate) struct End {
 /// One direction.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // and so are a flow's
-struct Flow {
+pub(super) struct Flow {
     /// What was written and not yet read: first what has arrived, then what is in flight.
-    bytes: VecDeque<u8>,
-    arrived: usize,
-    segments: VecDeque<Segment>,
+    pub(super) bytes: VecDeque<u8>,
+    pub(super) arrived: usize,
+    pub(super) segments: VecDeque<Segment>,
     last_at: u64,
     /// Room taken in the window, as the sender knows it.
     used: usize,
@@ -67,7 +68,9 @@ struct Flow {
     armed: bool,
     window_armed: bool,
     /// Since when the way is known to be cut, and the wait before the next try.
-    blocked_since: Option<u64>,
+    pub(super) blocked_since: Option<u64>,
+    /// And what it was that stopped it then.
+    pub(super) stop: Option<Stop>,
     rto: u64,
     fin_arrived: bool,
     /// The sending machine is off: nothing is sent again.
@@ -75,9 +78,9 @@ struct Flow {
 }
 
 #[derive(Clone, Copy)]
-struct Segment {
-    at: u64,
-    len: usize,
+pub(super) struct Segment {
+    pub(super) at: u64,
+    pub(super) len: usize,
     fin: bool,
     /// Each try was lost: when it is due, the sender gives up.
     lost: bool,
@@ -303,6 +306,7 @@ impl Core {
         }
         self.nodes[node as usize].conns.remove(&(id, end));
         if over {
+            self.keep_flights(id, Stop::Broken);
             self.conns.remove(id.index as usize);
         }
     }
@@ -375,6 +379,7 @@ impl Core {
     }
 
     fn fail_end(&mut self, id: ConnId, end: u8, error: ErrorKind) {
+        self.keep_flight(FlowId { conn: id, from: 1 - end }, Stop::Broken);
         let Some(conn) = self.conn(id) else { return };
         let flow = &mut conn.flows[1 - end as usize];
         flow.segments.clear();
@@ -414,6 +419,7 @@ impl Core {
         let flow = &mut self.conn(id.conn).expect("the caller holds the connection").flows[id.from as usize];
         flow.armed = true;
         let since = *flow.blocked_since.get_or_insert(now);
+        flow.stop.get_or_insert(Stop::Clogged);
         self.heap.push(since + GIVE_UP_NS, Due::GiveUp { flow: id });
     }
 
@@ -427,6 +433,7 @@ impl Core {
 
     /// Nobody has acknowledged what a flow sent for as long as a sender waits.
     pub(crate) fn give_up_sending(&mut self, id: FlowId) {
+        self.keep_flight(id, Stop::Cut);
         let Some(conn) = self.conn(id.conn) else { return };
         conn.flows[id.from as usize].blocked_since = None;
         conn.flows[id.from as usize].segments.clear();
@@ -466,7 +473,8 @@ impl Core {
         let (rto, since) = (flow.rto, flow.blocked_since.unwrap_or(now));
         let (from, to) = (conn.ends[id.from as usize].node, conn.ends[1 - id.from as usize].node);
         if conn.flows[id.from as usize].orphaned || conn.flows[id.from as usize].segments.is_empty() {
-            conn.flows[id.from as usize].segments.clear();
+            self.keep_flight(id, Stop::Off);
+            self.conns[id.conn.index as usize].flows[id.from as usize].segments.clear();
         } else if self.passes(from, to) {
             if self.holds(from, to, Due::Retry { flow: id }) {
                 self.held_back(id);
@@ -482,8 +490,11 @@ impl Core {
 
     fn try_later(&mut self, id: FlowId, rto: u64) {
         let now = self.now;
+        let to = self.conns[id.conn.index as usize].ends[1 - id.from as usize].node;
+        let stop = if self.nodes[to as usize].powered { Stop::Cut } else { Stop::Off };
         let flow = &mut self.conn(id.conn).expect("the caller holds the connection").flows[id.from as usize];
         flow.blocked_since.get_or_insert(now);
+        flow.stop.get_or_insert(stop);
         flow.rto = rto;
         flow.armed = true;
         self.heap.push(now + rto, Due::Retry { flow: id });
@@ -494,7 +505,7 @@ impl Core {
         let now = self.now;
         let conn = self.conn(id.conn).expect("the caller holds the connection");
         let flow = &mut conn.flows[id.from as usize];
-        flow.blocked_since = None;
+        (flow.blocked_since, flow.stop) = (None, None);
         let (mut len, mut segments) = (0, 0);
         while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now && !segment.lost) {
             flow.segments.pop_front();
@@ -503,6 +514,11 @@ impl Core {
             flow.fin_arrived |= segment.fin;
         }
         let forgotten = conn.ends[1 - id.from as usize].forgotten;
+        let keeps = self.trace.keeps_messages();
+        let conn = &mut self.conns[id.conn.index as usize];
+        let flow = &mut conn.flows[id.from as usize];
+        let bytes: Vec<u8> =
+            if keeps { flow.bytes.range(flow.arrived..flow.arrived + len).copied().collect() } else { Vec::new() };
         if forgotten {
             flow.bytes.drain(flow.arrived..flow.arrived + len);
         } else {
@@ -521,25 +537,14 @@ impl Core {
             let end = if fin { " and the end" } else { "" };
             format!("{len} bytes{end} on {}", Name(id.conn, 1 - id.from))
         });
-        if self.trace.keeps_messages() {
-            self.keep_message(id, to, len, segments);
+        let is_unread = (!open && len > 0) || forgotten;
+        if keeps {
+            self.keep_message(id, segments, &bytes, is_unread);
         }
-        if (!open && len > 0) || forgotten {
+        if is_unread {
             // Nobody is there to read it: the kernel answers with a reset.
             self.send_reset(id.conn, id.from);
         }
-    }
-
-    /// Keeps what has just arrived, for a report.
-    fn keep_message(&mut self, id: FlowId, to: u32, len: usize, segments: usize) {
-        let queue = self.sent.entry(id).or_default();
-        let sent = queue.drain(..segments.min(queue.len())).next().unwrap_or(self.now);
-        let conn = &self.conns[id.conn.index as usize];
-        let (from, flow) = (conn.ends[id.from as usize].node, &conn.flows[id.from as usize]);
-        let bytes: Vec<u8> =
-            flow.bytes.iter().take(flow.arrived).skip(flow.arrived.saturating_sub(len)).copied().collect();
-        let connection = u64::from(id.conn.index) << 32 | u64::from(id.conn.generation);
-        self.trace.message((from, to), connection, (sent, self.now), &bytes);
     }
 
     /// Makes the sender learn, one latency from now, what the reader has read.

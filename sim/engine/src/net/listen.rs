@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::task::{Poll, Waker};
 
 use super::conn::{Conn, End};
+use super::flight::Stop;
 use super::link::segment_latency;
 use crate::core::Core;
 use crate::draws::Purpose;
@@ -43,6 +44,8 @@ pub(crate) struct Attempt {
     target: Option<u32>,
     tries: u32,
     asked_at: u64,
+    /// When the request was first stopped, and by what.
+    stopped: Option<(u64, Stop)>,
     entity: u64,
     state: Asking,
     waker: Option<Waker>,
@@ -156,7 +159,9 @@ impl Core {
         let refused = self.take_handle(node).is_err();
         let state = if refused { Asking::NoHandle } else { Asking::Asked };
         let asked_at = self.now;
-        let attempt = Attempt { generation, node, local, to, target, tries: 0, asked_at, entity, state, waker: None };
+        let (tries, stopped) = (0, None);
+        let attempt =
+            Attempt { generation, node, local, to, target, tries, asked_at, stopped, entity, state, waker: None };
         let index = self.attempts.insert(attempt) as u32;
         self.record_here(Kind::Connect, u64::from(to.port()), entity, || format!("to {to}"));
         if !refused {
@@ -197,6 +202,7 @@ impl Core {
 
     /// The program no longer waits for the answer.
     pub(crate) fn give_up(&mut self, index: u32, generation: u32) {
+        self.keep_request(index, generation);
         let Some(attempt) = self.attempt(index, generation) else { return };
         let node = attempt.node;
         match self.attempts.remove(index as usize).state {
@@ -212,11 +218,16 @@ impl Core {
         let (node, to, local, target, entity) =
             (attempt.node, attempt.to, attempt.local, attempt.target, attempt.entity);
         if target.is_some_and(|target| self.holds(node, target, Due::Syn { attempt: index, generation })) {
+            self.stop_request(index, generation, Stop::Clogged);
             return self.bound_attempt(index, generation);
         }
         let reached =
             target.filter(|&target| node == target || (self.passes(node, target) && self.passes(target, node)));
-        let Some(target) = reached else { return self.syn_later(index, generation) };
+        let Some(target) = reached else {
+            let is_off = target.is_some_and(|target| !self.nodes[target as usize].powered);
+            self.stop_request(index, generation, if is_off { Stop::Off } else { Stop::Cut });
+            return self.syn_later(index, generation);
+        };
         let listener = self.ports.get(&(target, to.port())).copied().filter(|&listener| {
             let bound = self.listeners[listener as usize].addr.ip();
             bound.is_unspecified() || bound == to.ip()
@@ -254,6 +265,26 @@ impl Core {
         self.heap.push(self.now + latency, Due::SynAck { attempt: index, generation });
     }
 
+    fn stop_request(&mut self, index: u32, generation: u32, stop: Stop) {
+        let now = self.now;
+        if let Some(attempt) = self.attempt(index, generation) {
+            attempt.stopped.get_or_insert((now, stop));
+        }
+    }
+
+    /// Keeps, for a report, a request that never came to its target.
+    pub(super) fn keep_request(&mut self, index: u32, generation: u32) {
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let (Some(target), Some((stopped, stop)), Asking::Asked) = (attempt.target, attempt.stopped, &attempt.state)
+        else {
+            return;
+        };
+        let (node, asked_at) = (attempt.node, attempt.asked_at);
+        if self.trace.keeps_messages() {
+            self.trace.undelivered((node, target), 0, (asked_at, stopped), &[], stop);
+        }
+    }
+
     fn syn_later(&mut self, index: u32, generation: u32) {
         let now = self.now;
         let attempt = self.attempt(index, generation).expect("the caller holds the attempt");
@@ -284,6 +315,8 @@ impl Core {
     pub(crate) fn on_connect_timeout(&mut self, index: u32, generation: u32) {
         let Some(attempt) = self.attempt(index, generation) else { return };
         let (node, to, waker) = (attempt.node, attempt.to, attempt.waker.take());
+        self.keep_request(index, generation);
+        let attempt = self.attempt(index, generation).expect("checked above");
         let before = std::mem::replace(&mut attempt.state, Asking::Known(Err(ErrorKind::TimedOut)));
         if let Asking::Answered(Ok(id)) = before {
             // The handle is the attempt's until the program takes its answer.

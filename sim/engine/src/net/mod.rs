@@ -19,6 +19,7 @@
 
 pub(crate) mod clog;
 pub(crate) mod conn;
+pub(crate) mod flight;
 pub(crate) mod link;
 pub(crate) mod listen;
 pub(crate) mod lookup;

@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::report::{LogLine, Message, Report};
+use crate::report::{LogLine, Message, Report, Undelivered};
 
 use super::marks::{bands, end};
-use super::operations::{Operation, in_question};
+use super::operations::{Operation, in_question, others};
 use super::slice::{Item, backwards, is_telling};
-use super::words::{fields_of, say};
-use super::{escape, mentions, short, span, story, time, topics};
+use super::words::{fields_of, say, with_names};
+use super::{escape, mentions, short, span, story, time, topics, undelivered};
 
 const LEFT: f64 = 92.0;
 /// Room for the words of the last lane.
@@ -45,6 +45,7 @@ struct Scene<'a> {
     messages: Vec<&'a Message>,
     /// The first of what was said back over the same connection.
     answers: Vec<&'a Message>,
+    undelivered: Vec<&'a Undelivered>,
     dots: Vec<Dot<'a>>,
     operations: Vec<Operation<'a>>,
     /// The first moment.
@@ -63,7 +64,7 @@ struct Dot<'a> {
 pub(super) fn svg(report: &Report) -> Option<String> {
     let scene = Scene::of(report)?;
     let height = scene.ys.values().copied().fold(0.0, f64::max) + 34.0;
-    let width = LEFT + scene.lane * (scene.lanes.len() as f64 - 0.5) + RIGHT;
+    let width = LEFT + scene.lane * (scene.lanes.len() as f64 - 0.5) + scene.right();
     let mut svg = format!(
         "<svg class=\"diagram\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" \
          aria-label=\"messages between nodes before the failure, time downwards\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" \
@@ -73,6 +74,7 @@ pub(super) fn svg(report: &Report) -> Option<String> {
     scene.bands(&mut svg);
     scene.bars(&mut svg);
     scene.arrows(&mut svg);
+    scene.broken(&mut svg);
     scene.words(&mut svg);
     scene.failure(&mut svg, width);
     svg.push_str("</svg>");
@@ -103,6 +105,7 @@ impl<'a> Scene<'a> {
         let begun =
             operations.iter().map(|operation| operation.asked.0).filter(|at| first.saturating_sub(*at) < 50_000_000);
         let from = begun.min().map_or(first, |begun| begun.min(first));
+        let others = others(report, &topics);
         let is_shown = |line: &&LogLine| {
             line.node != "world"
                 && line.at_ns >= from
@@ -112,8 +115,8 @@ impl<'a> Scene<'a> {
                 && !line.text.starts_with("history.")
                 && (topics.is_empty()
                     || mentions(&line.text, &topics)
-                    || line.event == report.verdict.event
-                    || line.kind != "event")
+                    || line.event == report.verdict.event && line.kind != "note"
+                    || line.kind != "event" && !(line.kind == "note" && mentions(&line.text, &others)))
         };
         let dots = dots(report.log.iter().filter(is_shown));
         let is_used = |name: &str| {
@@ -121,12 +124,30 @@ impl<'a> Scene<'a> {
                 || dots.iter().any(|dot| dot.line.node == name)
                 || operations.iter().any(|operation| operation.node == name)
         };
+        let undelivered = undelivered::in_question(report).into_iter();
+        let undelivered: Vec<&Undelivered> = undelivered
+            .filter(|message| message.sent_ns >= from && message.stopped_ns <= until && is_used(&message.from))
+            .collect();
+        let is_meant = |name: &str| undelivered.iter().any(|message| message.to == name);
         let lanes: Vec<&str> =
-            report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name)).collect();
+            report.nodes.iter().map(|node| node.name.as_str()).filter(|name| is_used(name) || is_meant(name)).collect();
         let lane = ((WIDTH - LEFT - RIGHT) / (lanes.len() as f64 - 0.5).max(1.0)).clamp(104.0, 280.0);
-        let causes = slice.iter().map(|item| item.at().1).collect();
-        let mut scene =
-            Self { report, lanes, lane, causes, messages, answers, dots, operations, from, ys: BTreeMap::new() };
+        // A note has the number of the event before it, which may be no cause at all.
+        let is_note = |item: &Item<'_>| matches!(item, Item::Line(line) if line.kind == "note");
+        let causes = slice.iter().filter(|item| !is_note(item)).map(|item| item.at().1).collect();
+        let mut scene = Self {
+            report,
+            lanes,
+            lane,
+            causes,
+            messages,
+            answers,
+            undelivered,
+            dots,
+            operations,
+            from,
+            ys: BTreeMap::new(),
+        };
         scene.bend();
         (!scene.lanes.is_empty()).then_some(scene)
     }
@@ -143,6 +164,10 @@ impl<'a> Scene<'a> {
         for message in &self.answers {
             add(message.sent_ns, false);
             add(message.arrived_ns, true);
+        }
+        for message in &self.undelivered {
+            add(message.sent_ns, false);
+            add(message.stopped_ns, true);
         }
         self.dots.iter().for_each(|dot| add(dot.line.at_ns, self.has_words(dot)));
         for operation in &self.operations {
@@ -172,6 +197,11 @@ impl<'a> Scene<'a> {
 
     fn has_words(&self, dot: &Dot<'_>) -> bool {
         self.causes.contains(&dot.line.event) || dot.line.kind != "event"
+    }
+
+    /// Room for the words of the last lane: at least, or what the lanes leave of the page.
+    fn right(&self) -> f64 {
+        (WIDTH - LEFT - self.lane * (self.lanes.len() as f64 - 0.5)).max(RIGHT)
     }
 
     fn x(&self, node: &str) -> Option<f64> {
@@ -309,6 +339,16 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// What never arrived.
+    fn broken(&self, svg: &mut String) {
+        for message in &self.undelivered {
+            let (Some(from), Some(to)) = (self.x(&message.from), self.x(&message.to)) else { continue };
+            let (sent, stopped) = (self.y(message.sent_ns), self.y(message.stopped_ns));
+            let len = (self.lane.min(220.0) / LETTER) as usize - 4;
+            undelivered::arrow(self.report, message, (from, sent), (to, stopped), len, svg);
+        }
+    }
+
     /// Marks, and the words at the right of a lane; those of faults at its left. One place has the first words that come.
     fn words(&self, svg: &mut String) {
         let mut taken: BTreeSet<(i64, i64, bool)> = BTreeSet::new();
@@ -359,13 +399,14 @@ impl<'a> Scene<'a> {
                 escape(&say(self.report, line))
             );
             if self.has_words(dot) {
-                let name = if line.kind == "start" {
-                    "starts"
-                } else {
-                    line.text.split_once('.').map_or(line.text.as_str(), |(_, rest)| rest)
+                let name = match line.kind.as_str() {
+                    "start" => "starts".to_owned(),
+                    "note" => with_names(self.report, &line.text),
+                    _ => plain(line.text.split_once('.').map_or(line.text.as_str(), |(_, rest)| rest)),
                 };
-                let words = if dot.times > 1 { format!("{} ×{}", plain(name), dot.times) } else { plain(name) };
-                let class = if self.causes.contains(&line.event) { "told" } else { "told soft" };
+                let words = if dot.times > 1 { format!("{name} ×{}", dot.times) } else { name };
+                let is_cause = line.kind == "note" || self.causes.contains(&line.event);
+                let class = if is_cause { "told" } else { "told soft" };
                 self.word(svg, &mut taken, &line.node, line.at_ns, class, &words);
             }
         }
@@ -387,7 +428,7 @@ impl<'a> Scene<'a> {
             return;
         }
         let is_last = self.lanes.last() == Some(&node);
-        let room = if is_last && !is_left { RIGHT } else { self.lane.min(220.0) };
+        let room = if is_last && !is_left { self.right() } else { self.lane.min(220.0) };
         let (x, anchor) = if is_left { (x - 15.0, "end") } else { (x + 9.0, "start") };
         let len = (room / LETTER) as usize - 2;
         let _ = write!(

@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
-use crate::report::{FaultReport, LogLine, Report};
+use crate::report::{FaultReport, Form, LogLine, Report};
 
 use super::operations::{Operation, in_question};
-use super::slice::{Item, faults_before, is_telling, with_faults};
-use super::words::{legend, meaning, say, with_names};
-use super::{About, diagram, escape, headline, marks, mentions, overview, short, span, story, time, topics};
+use super::slice::{Item, faults_before, with_faults};
+use super::words::{legend, meaning, say};
+use super::{
+    About, case, demanded, diagram, escape, headline, log, marks, overview, seen, short, span, story, time, topics,
+    undelivered,
+};
 
 pub(super) const STYLE: &str = include_str!("style.css");
-/// Lines of the log that a page shows.
-const LOG_MAX: usize = 600;
-/// Letters of a line of it; the JSON has all.
-const LINE_MAX: usize = 400;
+/// Letters of a line; the JSON has all.
+pub(super) const LINE_MAX: usize = 400;
 
 pub(super) fn page(report: &Report, about: &About) -> String {
     let mut body = String::new();
@@ -21,13 +22,16 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     commands(about, &mut body);
     section(&mut body, "What happened", &format!("<p class=\"story\">{}</p>", escape(&report.story())));
     evidence(report, &mut body);
+    case::page(report, &mut body);
     operations(report, &mut body);
     pictures(report, &mut body);
     causes(report, &mut body);
     faults(report, &mut body);
     scoreboard(report, &mut body);
     plan(report, about, &mut body);
-    log(report, &mut body);
+    if !case::is_property(report) {
+        log::section(report, &mut body);
+    }
     document(&format!("{} seed {}", report.scenario, report.seed), &body)
 }
 
@@ -113,11 +117,24 @@ fn evidence(report: &Report, body: &mut String) {
             ]
         })
         .collect();
-    let mut content = String::new();
+    let (first, more) = seen(report);
+    let by = match verdict.invariant.as_str() {
+        "" => format!("class {}", escape(&verdict.class)),
+        invariant => format!("<code>{}</code>", escape(invariant)),
+    };
+    let demands = demanded(report);
+    let mut content = format!(
+        "<dl class=\"two\"><dt>expected</dt><dd class=\"want\">{} <span class=\"note\">({by})</span></dd><dt>seen</dt>\
+         <dd class=\"got\">{}</dd></dl>",
+        escape(demands),
+        escape(first)
+    );
     if !rows.is_empty() {
         content.push_str(&table(&["what", "expected", "seen"], &rows));
     }
-    let _ = write!(content, "<pre>{}</pre>", escape(&verdict.message));
+    if !more.is_empty() {
+        let _ = write!(content, "<pre>{}</pre>", escape(more));
+    }
     section(body, "Expected and seen", &content);
 }
 
@@ -184,16 +201,30 @@ fn pictures(report: &Report, body: &mut String) {
         };
         let content = format!(
             "<p class=\"note\">{} Time goes down, and is bent: its numbers stand at the left. Bars on lanes are what clients asked, from \
-             question to answer; pale bands are faults. Point at anything, and it says what it is.</p><div class=\"wide\">{svg}</div>{legend}",
-            escape(&note)
+             question to answer; pale bands are faults. Point at anything, and it says what it is.</p><div class=\"wide\">{svg}</div>{legend}{}",
+            escape(&note),
+            forms(report)
         );
         section(body, "Before the failure", &content);
     }
 }
 
+/// How the messages in the arrows read.
+fn forms(report: &Report) -> String {
+    if report.forms.is_empty() {
+        return String::new();
+    }
+    let row = |form: &Form| format!("<dt><code>{}</code></dt><dd>{}</dd>", escape(&form.form), escape(&form.about));
+    let rows: String = report.forms.iter().map(row).collect();
+    format!(
+        "<details class=\"words\" open><summary>How the messages read: words as they are sent, fields in capitals</summary><dl>{rows}</dl>\
+         </details>"
+    )
+}
+
 fn causes(report: &Report, body: &mut String) {
     let items = with_faults(report);
-    if items.is_empty() || report.passed() {
+    if items.is_empty() || report.passed() || case::is_property(report) {
         return;
     }
     let mut content = faults_nearest(report);
@@ -204,6 +235,14 @@ fn causes(report: &Report, body: &mut String) {
          the failure comes after the last line. Lines of other nodes tell what did not come here.</p><div class=\"wide causes\"><table>\
          <thead><tr><th>time</th><th>event</th><th>where</th><th>what</th></tr></thead><tbody>{rows}</tbody></table></div>"
     );
+    let lost = undelivered::rows(report);
+    if !lost.is_empty() {
+        let _ = write!(
+            content,
+            "<h3>Messages that never arrived</h3>{}",
+            table(&["sent", "from → to", "what", "why it did not arrive", "the fault"], &lost)
+        );
+    }
     let lines = items.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
     content.push_str(&legend_of(&legend(report, lines)));
     section(body, "What can have caused it", &content);
@@ -215,7 +254,7 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
             let title = meaning(report, line);
             let title = if title.is_empty() { title } else { format!(" title=\"{}\"", escape(&title)) };
             let words = format!("<span{title}>{}</span>", escape(&short(&say(report, line), LINE_MAX)));
-            ("", [time(line.at_ns), format!("#{}", line.event), escape(&line.node), words])
+            ("", [time(line.at_ns), number(line), escape(&line.node), words])
         }
         Item::Message(message) => {
             let words = format!(
@@ -226,13 +265,37 @@ fn cause(report: &Report, item: &Item<'_>) -> String {
             let way = format!("{} ← {}", escape(&message.to), escape(&message.from));
             ("", [time(message.arrived_ns), format!("#{}", message.event), way, words])
         }
+        Item::Undelivered(message) => {
+            let words = escape(&undelivered::tell(report, message));
+            let way = format!("{} ↚ {}", escape(&message.to), escape(&message.from));
+            (" class=\"missing\"", [time(message.stopped_ns), "–".into(), way, words])
+        }
         Item::Fault(fault) => {
             let whom = escape(&fault.nodes.join(", "));
             let words = format!("fault: {}", escape(&story::what(fault)));
-            (" class=\"struck\"", [time(fault.at_ns), String::new(), whom, words])
+            (" class=\"struck\"", [time(fault.at_ns), event_of(report, fault), whom, words])
         }
     };
     format!("<tr{class}>{}</tr>", cells.map(|cell| format!("<td>{cell}</td>")).concat())
+}
+
+/// The number of an event; a note is none, and comes after one.
+pub(super) fn number(line: &LogLine) -> String {
+    if line.kind == "note" { format!("after #{}", line.event) } else { format!("#{}", line.event) }
+}
+
+/// The number of the event with which a fault struck: one that only changes how something behaves is none, and comes
+/// after one; and the log may not go back so far.
+fn event_of(report: &Report, fault: &FaultReport) -> String {
+    let is_at = |line: &&LogLine| line.at_ns == fault.at_ns;
+    let is_strike = |line: &&LogLine| matches!(line.kind.as_str(), "fault" | "kill" | "pause" | "reset" | "signal");
+    let strike = report.log.iter().filter(is_at).find(is_strike);
+    let before = || report.log.iter().rfind(|line| line.at_ns <= fault.at_ns && line.kind != "note");
+    match (strike, before()) {
+        (Some(line), _) => format!("#{}", line.event),
+        (None, Some(line)) => format!("after #{}", line.event),
+        (None, None) => "before the log".into(),
+    }
 }
 
 /// The faults that took effect before the failure, the nearest first.
@@ -276,13 +339,15 @@ fn effects(report: &Report, fault: &FaultReport) -> String {
 }
 
 /// What names mean.
-fn legend_of(legend: &[(String, String)]) -> String {
+pub(super) fn legend_of(legend: &[(String, String)]) -> String {
     if legend.is_empty() {
         return String::new();
     }
     let row = |(name, about): &(String, String)| {
         let name = match name.rsplit_once(' ') {
-            Some((event, field)) => format!("<code>{}</code> of {}", escape(field), escape(event)),
+            Some((event, field)) => {
+                format!("<code>{}</code> <span class=\"note\">in {}</span>", escape(field), escape(event))
+            }
             None => format!("<code>{}</code>", escape(name)),
         };
         format!("<dt>{name}</dt><dd>{}</dd>", escape(about))
@@ -304,6 +369,7 @@ fn faults(report: &Report, body: &mut String) {
         let others = if fault.others.is_empty() { String::new() } else { format!(" | {}", fault.others.join(", ")) };
         vec![
             time(fault.at_ns),
+            event_of(report, fault),
             escape(&fault.id),
             escape(&format!("{}{others}", fault.nodes.join(", "))),
             long,
@@ -320,7 +386,7 @@ fn faults(report: &Report, body: &mut String) {
         count("weakened"),
         count("refused")
     );
-    folded(body, "Faults", &note, &table(&["time", "fault", "whom", "for", "outcome", "what it did"], &rows));
+    folded(body, "Faults", &note, &table(&["time", "event", "fault", "whom", "for", "outcome", "what it did"], &rows));
 }
 
 fn scoreboard(report: &Report, body: &mut String) {
@@ -336,7 +402,10 @@ fn scoreboard(report: &Report, body: &mut String) {
             ]
         })
         .collect();
-    let mut content = table(&["invariant", "evaluated", "events seen", "verdict"], &rows);
+    let mut content = String::new();
+    if !rows.is_empty() {
+        content.push_str(&table(&["invariant", "evaluated", "events seen", "verdict"], &rows));
+    }
     let probes: Vec<Vec<String>> = report
         .probes
         .iter()
@@ -353,6 +422,12 @@ fn scoreboard(report: &Report, body: &mut String) {
     let counts: Vec<Vec<String>> = counts.map(|(name, count)| vec![escape(name), count.to_string()]).collect();
     if !counts.is_empty() {
         content.push_str(&table(&["count or high-water mark", ""], &counts));
+    }
+    if case::is_property(report) {
+        if !content.is_empty() {
+            folded(body, "Counts", "of the laws", &content);
+        }
+        return;
     }
     let note = format!(
         "{} invariants, {} events, {} polls, {} of virtual time",
@@ -375,7 +450,9 @@ fn plan(report: &Report, about: &About, body: &mut String) {
         let _ = write!(content, "<p>This run was {}.</p>", escape(&small));
     }
     content.push_str(&roles(report));
-    content.push_str(&table(&["field", "default", "here"], &rows));
+    if !rows.is_empty() {
+        content.push_str(&table(&["field", "default", "here"], &rows));
+    }
     let _ = write!(content, "<h3>The scenario as this seed resolves it</h3><pre>{}</pre>", escape(&report.plan));
     folded(body, "Scenario", &format!("{} differences from the defaults", rows.len()), &content);
 }
@@ -396,33 +473,4 @@ fn roles(report: &Report) -> String {
         return String::new();
     }
     table(&["role", "in the file", "a majority of those", "run", "a majority of those that run"], &rows)
-}
-
-fn log(report: &Report, body: &mut String) {
-    let topics = topics(report);
-    let row = |line: &LogLine| {
-        let mark = if line.event == report.verdict.event {
-            " class=\"hot\""
-        } else if mentions(&line.text, &topics) {
-            " class=\"warm\""
-        } else {
-            ""
-        };
-        format!(
-            "<tr{mark}><td>{}</td><td>#{}</td><td>{}</td><td>{}</td><td title=\"{}\">{}</td></tr>",
-            time(line.at_ns),
-            line.event,
-            escape(&line.node),
-            escape(&line.kind),
-            escape(&meaning(report, line)),
-            escape(&short(&with_names(report, &line.text), LINE_MAX))
-        )
-    };
-    let telling: Vec<&LogLine> =
-        report.log.iter().filter(|line| is_telling(line) || line.kind == "arrive" || line.kind == "reset").collect();
-    let telling = telling[telling.len().saturating_sub(LOG_MAX)..].to_vec();
-    let rows: String = telling.iter().map(|line| row(line)).collect();
-    let names = legend_of(&legend(report, telling.iter().copied()));
-    let content = format!("<div class=\"wide\"><table class=\"log\"><tbody>{rows}</tbody></table></div>{names}");
-    folded(body, "Log of all nodes", &format!("the last {} lines, in virtual time", telling.len()), &content);
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::{Life, Report};
 
-use super::{escape, story, time};
+use super::{escape, story, time, undelivered};
 
 /// The class of a fault's colour.
 pub(super) fn class_of(kind: &str) -> &'static str {
@@ -62,6 +62,13 @@ pub(super) fn legend(report: &Report) -> String {
                 end(7.0, 7.0, "a process", &life)
             );
         }
+    }
+    if !undelivered::in_question(report).is_empty() {
+        legend.push_str(
+            "<span><svg class=\"mark\" width=\"30\" height=\"14\" viewBox=\"0 0 30 14\" aria-hidden=\"true\"><g class=\"arrow lost\">\
+             <line x1=\"0\" y1=\"7\" x2=\"24\" y2=\"7\"/><path class=\"cross\" d=\"M19.5 2.5l9 9m0 -9l-9 9\"/></g></svg>a message that never \
+             arrived, up to what stopped it</span>",
+        );
     }
     if !report.passed() {
         legend.push_str("<span><i class=\"key failing\"></i>the failure</span>");

@@ -11,8 +11,10 @@
 //!   the rest    faults, scoreboard, plan, log
 //! ```
 
+mod case;
 mod diagram;
 mod html;
+mod log;
 mod marks;
 mod operations;
 mod overview;
@@ -22,6 +24,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
+mod undelivered;
 mod words;
 
 pub(crate) use words::fields_of;
@@ -174,6 +177,26 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
+/// What had to hold, in words.
+pub(crate) fn demanded(report: &Report) -> &str {
+    match &report.verdict {
+        verdict if !verdict.demands.is_empty() => &verdict.demands,
+        verdict if !verdict.invariant.is_empty() => "it holds",
+        _ => "the run comes to its end, and nothing is wrong",
+    }
+}
+
+/// What was seen, in its first line, and all further lines: a history, a list of tasks.
+pub(crate) fn seen(report: &Report) -> (&str, &str) {
+    let message = report.verdict.message.as_str();
+    let (first, more) = message.split_once('\n').unwrap_or((message, ""));
+    // What lists tasks has the list behind the sentence.
+    match [" waiting:", " alive:"].iter().find_map(|list| first.find(list)) {
+        Some(at) if more.is_empty() => (first[..at].trim_end_matches(';'), first[at..].trim_start()),
+        _ => (first, more),
+    }
+}
+
 /// When and at which event the run was judged.
 pub(crate) fn headline(report: &Report) -> String {
     let verdict = &report.verdict;
@@ -184,6 +207,12 @@ pub(crate) fn headline(report: &Report) -> String {
         "" => verdict.class.clone(),
         invariant => format!("{invariant} did not hold"),
     };
+    if case::is_property(report) {
+        return match &report.case {
+            Some(case) => format!("{what} for {}", short(&case.input.replace('\n', " "), 80)),
+            None => what,
+        };
+    }
     format!("{what} at {}, event {}", time(verdict.at_ns), verdict.event)
 }
 

@@ -161,6 +161,22 @@ pub(super) fn all(report: &Report) -> Vec<Operation<'_>> {
     operations
 }
 
+/// Keys that clients asked for and that the failure is not about.
+pub(super) fn others(report: &Report, topics: &[String]) -> Vec<String> {
+    if topics.is_empty() {
+        return Vec::new();
+    }
+    // The key of an operation that is in question is too, though the failure may know it by its value alone.
+    let (mut ours, mut keys): (Vec<String>, Vec<String>) = (topics.to_vec(), Vec::new());
+    for line in report.log.iter().filter(|line| line.kind == "event" && line.text.starts_with("history.invoke ")) {
+        let (_, fields) = fields_of(&line.text);
+        let key = fields.iter().find(|(field, _)| *field == "key").map(|(_, key)| (*key).to_owned());
+        if mentions(&line.text, topics) { &mut ours } else { &mut keys }.extend(key);
+    }
+    keys.retain(|key| !ours.contains(key));
+    keys
+}
+
 /// Those that have to do with what the failure is about, the last of them.
 pub(super) fn in_question(report: &Report) -> Vec<Operation<'_>> {
     let topics = topics(report);

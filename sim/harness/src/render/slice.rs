@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::{FaultReport, LogLine, Message, Report};
+use crate::report::{FaultReport, LogLine, Message, Report, Undelivered};
 
-use super::{mentions, topics};
+use super::{mentions, operations, topics, undelivered};
 
 /// Items of a slice.
 const ITEMS_MAX: usize = 60;
@@ -21,6 +21,8 @@ pub(super) enum Item<'a> {
     Line(&'a LogLine),
     /// A message.
     Message(&'a Message),
+    /// A message that never arrived.
+    Undelivered(&'a Undelivered),
     /// A fault that took effect.
     Fault(&'a FaultReport),
 }
@@ -30,6 +32,7 @@ impl Item<'_> {
         match self {
             Item::Line(line) => (line.at_ns, line.event),
             Item::Message(message) => (message.arrived_ns, message.event),
+            Item::Undelivered(message) => (message.stopped_ns, 0),
             Item::Fault(fault) => (fault.at_ns, 0),
         }
     }
@@ -42,8 +45,35 @@ pub(super) fn is_telling(line: &LogLine) -> bool {
     }
     matches!(
         line.kind.as_str(),
-        "event" | "probe" | "print" | "panic" | "kill" | "start" | "exit" | "fault" | "pause" | "resume" | "buggify"
+        "event"
+            | "note"
+            | "probe"
+            | "print"
+            | "panic"
+            | "kill"
+            | "start"
+            | "exit"
+            | "fault"
+            | "pause"
+            | "resume"
+            | "buggify"
     )
+}
+
+/// What programs said that they decide, up to the failure, about what it is about: each once, with how often.
+pub(super) fn notes(report: &Report) -> Vec<(&LogLine, usize)> {
+    let topics = topics(report);
+    let others = operations::others(report, &topics);
+    let until = if report.passed() { u64::MAX } else { report.verdict.at_ns };
+    let is_meant = |line: &&LogLine| line.kind == "note" && line.at_ns <= until && !mentions(&line.text, &others);
+    let mut notes: Vec<(&LogLine, usize)> = Vec::new();
+    for line in report.log.iter().filter(is_meant) {
+        match notes.iter_mut().find(|(known, _)| known.node == line.node && known.text == line.text) {
+            Some((_, times)) => *times += 1,
+            None => notes.push((line, 1)),
+        }
+    }
+    notes
 }
 
 /// Faults that a report counts among the causes.
@@ -62,10 +92,12 @@ pub(super) fn faults_before(report: &Report) -> (Vec<&FaultReport>, usize) {
     (faults, more)
 }
 
-/// The slice, in the order of time, and the faults between.
+/// The slice, in the order of time, and the faults and what never arrived between.
 pub(super) fn with_faults(report: &Report) -> Vec<Item<'_>> {
     let mut items = backwards(report);
     items.extend(faults_before(report).0.into_iter().map(Item::Fault));
+    let in_question = undelivered::in_question(report).into_iter();
+    items.extend(in_question.filter(|message| message.stopped_ns <= report.verdict.at_ns).map(Item::Undelivered));
     items.sort_by_key(Item::at);
     items
 }
@@ -73,7 +105,9 @@ pub(super) fn with_faults(report: &Report) -> Vec<Item<'_>> {
 /// The slice, in the order of time.
 pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
     let topics = topics(report);
+    let others = operations::others(report, &topics);
     let about = |text: &str| topics.is_empty() || mentions(text, &topics);
+    let is_about = |line: &LogLine| about(&line.text) || line.kind == "note" && !mentions(&line.text, &others);
     let mut lines: BTreeSet<usize> = BTreeSet::new();
     let mut messages: BTreeSet<usize> = BTreeSet::new();
     let (at, event) = (report.verdict.at_ns, report.verdict.event);
@@ -86,8 +120,7 @@ pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
             continue;
         }
         let own = report.log.iter().enumerate().rev().filter(|(_, line)| line.node == node && line.at_ns <= until);
-        lines
-            .extend(own.filter(|(_, line)| is_telling(line) && about(&line.text)).take(FOLLOWED_MAX).map(|(at, _)| at));
+        lines.extend(own.filter(|(_, line)| is_telling(line) && is_about(line)).take(FOLLOWED_MAX).map(|(at, _)| at));
         let arrived = report.messages.iter().enumerate().rev();
         let arrived = arrived.filter(|(_, message)| message.to == node && message.arrived_ns <= until);
         for (place, message) in arrived.filter(|(_, message)| about(&message.begins)).take(FOLLOWED_MAX) {

@@ -5,14 +5,21 @@ use std::fmt::Write as _;
 use crate::report::{FaultReport, Report};
 
 use super::operations::{How, in_question};
-use super::{about, span};
+use super::slice::notes;
+use super::words::with_names;
+use super::{about, case, span, undelivered};
 
 /// Faults that are told one by one; those before are counted.
 const TOLD_MAX: usize = 4;
 /// Operations with too few answers that are told.
 const SHORT_MAX: usize = 2;
+/// Decisions of programs that are told; those before are in the log.
+const NOTES_MAX: usize = 3;
 
 pub(super) fn tell(report: &Report) -> String {
+    if case::is_property(report) {
+        return case::story(report);
+    }
     let mut sentences = vec![cast(report)];
     let struck: Vec<&FaultReport> = report
         .faults
@@ -25,10 +32,30 @@ pub(super) fn tell(report: &Report) -> String {
         (0, false) => {}
         (count, _) => sentences.push(format!("{count} faults came and went.")),
     }
-    sentences.extend(told.iter().map(|fault| sentence(fault)));
+    for fault in told {
+        sentences.push(sentence(fault));
+        let taken = if report.passed() { None } else { undelivered::taken(report, fault) };
+        sentences.extend(taken.map(|taken| format!("{}.", taken.replacen("it took", "It took", 1))));
+    }
+    sentences.extend(decisions(report));
     sentences.extend(short(report));
     sentences.push(end(report));
     sentences.join(" ")
+}
+
+/// What programs decided: the last notes, without what they give as reasons.
+fn decisions(report: &Report) -> Vec<String> {
+    let notes = notes(report);
+    let sentence = |(line, times): &(&crate::report::LogLine, usize)| {
+        let text = with_names(report, &line.text);
+        let what = text.split_once(": ").map_or(text.as_str(), |(what, _)| what).to_owned();
+        let again = if *times > 1 { format!(" ({times} times)") } else { String::new() };
+        format!("At {} {} {what}{again}.", about(line.at_ns), line.node)
+    };
+    let told = &notes[notes.len().saturating_sub(NOTES_MAX)..];
+    let mut sentences: Vec<String> = if report.passed() { Vec::new() } else { told.iter().map(sentence).collect() };
+    sentences.dedup();
+    sentences
 }
 
 /// Operations that were called done with the answers of no majority, or that did not get those they waited for.

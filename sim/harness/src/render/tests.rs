@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+mod parts;
+
+use self::parts::section;
 use super::*;
 use crate::report::{Evidence, FaultReport, Life, LogLine, Message, NodeReport, Phase};
 use crate::sweep::{SweepReport, SweptProbe, SweptScenario};
@@ -269,7 +272,7 @@ fn names_are_explained_if_they_appear_and_only_then() {
     }
     report.log[0].text = "effect.applied key=1003 as=two words value=7".into();
     let (text, html) = (report.to_text(&about_it()), report.to_html(&about_it()));
-    assert!(html.contains("<dt><code>key</code> of effect.applied</dt><dd>the number of the operation</dd>"), "{html}");
+    assert!(html.contains("<dt><code>key</code> <span class=\"note\">in effect.applied</span></dt><dd>the number of the operation</dd>"), "{html}");
     assert!(html.contains("<dt><code>value</code></dt><dd>what is &lt;read&gt;</dd>"));
     assert!(html.contains("title=\"a replica has it on disk\""));
     assert!(text.contains("effect.applied key") && text.contains("a replica has it on disk"), "{text}");
@@ -348,4 +351,99 @@ fn a_report_of_a_file_that_was_made_small_says_from_what_to_what() {
     assert!(html.contains(said), "{html}");
     assert!(!report().to_html(&about_it()).contains("made small"));
     assert_eq!(crate::shrink::about_of("name = \"a\""), None);
+}
+
+#[test]
+fn what_a_program_says_that_it_decides_is_a_step_of_the_story_the_diagram_the_causes_and_the_log() {
+    let mut report = report();
+    let note = |at_ns, event, text: &str| LogLine { kind: "note".into(), ..line(at_ns, event, "client1", text) };
+    let waits = "waits 3.2s before it tries 10.0.0.8 again: no answer to \"put pears 7\"";
+    report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=apples value=1004"));
+    report.log.insert(1, note(5 * SECOND - 9_000_000, 7, waits));
+    report.log.insert(2, note(5 * SECOND - 8_000_000, 7, waits));
+    report.log.insert(3, note(5 * SECOND - 7_000_000, 7, "begins the write of pears anew, with version 7"));
+    report.log.insert(4, note(5 * SECOND - 6_000_000, 7, "begins the write of apples anew, with version 8"));
+    let story = report.story();
+    assert!(story.contains("At 4.991 s client1 waits 3.2s before it tries replica1 again (2 times)."), "{story}");
+    assert!(story.contains("At 4.993 s client1 begins the write of pears anew, with version 7."), "{story}");
+    assert!(!story.contains("apples"), "that is about another register: {story}");
+    let html = report.to_html(&about_it());
+    let (diagram, causes, log) = ("Before the failure", "What can have caused it", "Log of all nodes");
+    let (diagram, causes, log) = (section(&html, diagram), section(&html, causes), section(&html, log));
+    assert!(diagram.contains("class=\"dot note\"") && diagram.contains(">begins the write of pears anew"), "{diagram}");
+    assert!(diagram.contains("tries replica1 again: no answer to &quot;put pears 7&quot;, 2 times until"), "{diagram}");
+    assert!(!diagram.contains("write of apples"), "{diagram}");
+    report.log.push(line(5 * SECOND, 11, "client1", "history.invoke op=write key=apples value=1002"));
+    report.log.last_mut().expect("it was pushed").event = 9;
+    assert!(report.story().contains("write of apples anew"), "1002 is in question, and so is its register");
+    report.log.pop();
+    assert!(causes.contains("<td>after #7</td><td>client1</td>") && causes.contains("with version 7"), "{causes}");
+    assert!(log.contains("<td>note</td>") && log.contains("<dt><code>note</code></dt>"), "{log}");
+    let text = report.to_text(&about_it());
+    assert!(text.contains("client1      begins the write of pears anew, with version 7"), "{text}");
+}
+
+#[test]
+fn a_message_that_never_arrived_is_a_broken_arrow_and_is_told_with_the_fault_that_took_it() {
+    use crate::report::Undelivered;
+    let mut report = report();
+    (report.faults[0].at_ns, report.faults[0].until_ns) = (5 * SECOND - 9_000_000, None);
+    let lost = |to: &str, ms: u64, stop: &str, begins: &str| Undelivered {
+        from: "client1".into(),
+        to: to.into(),
+        sent_ns: 5 * SECOND - ms * 1_000_000,
+        stopped_ns: 5 * SECOND - ms * 1_000_000 + 500_000,
+        stop: stop.into(),
+        connection: u64::from(!begins.is_empty()),
+        len: begins.len(),
+        begins: begins.into(),
+    };
+    report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=apples value=1004"));
+    report.undelivered = vec![
+        lost("replica1", 3, "cut", "12 put pears 7 <1003>\\n"),
+        lost("replica1", 2, "cut", ""),
+        lost("replica2", 2, "off", "13 get pears\\n"),
+        lost("replica1", 2, "cut", "14 get apples\\n"),
+    ];
+    let (html, text, story) = (report.to_html(&about_it()), report.to_text(&about_it()), report.story());
+    assert_eq!(html.matches("<g class=\"arrow lost ways\">").count(), 2, "{html}");
+    assert_eq!(html.matches("<g class=\"arrow lost other\">").count(), 1, "no fault of the report took that");
+    for part in [
+        "&quot;12 put pears 7 &lt;1003&gt;&quot; of client1 never reached replica1: the way was cut, by the fault partition/1",
+        "the request for a connection of client1 never reached replica1",
+        "&quot;13 get pears&quot; of client1 never reached replica2: the machine was off",
+        "<td>client1 → replica1</td><td><code>12 put pears 7 &lt;1003&gt;</code></td>",
+        ">asks for a connection</text>",
+        "a message that never arrived, up to what stopped it",
+    ] {
+        assert!(html.contains(part), "{part} is missing in {html}");
+    }
+    assert!(!html.contains("14 get apples"), "that is about another register");
+    let told = "It took \"12 put pears 7 <1003>\" of client1 to replica1, and one message more.";
+    assert!(story.contains(told), "{story}");
+    assert!(text.contains("replica1     \"12 put pears 7 <1003>\" of client1 never reached replica1"), "{text}");
+    // A cut that was over before, and one between others, took nothing.
+    report.faults[0].until_ns = Some(5 * SECOND - 8_000_000);
+    assert!(!report.story().contains("It took"), "{}", report.story());
+    (report.faults[0].until_ns, report.faults[0].others) = (None, vec!["replica2".into()]);
+    assert!(!report.story().contains("It took"), "{}", report.story());
+    report.undelivered.clear();
+    assert!(!report.to_html(&about_it()).contains("never arrived"));
+}
+
+#[test]
+fn the_form_of_messages_is_explained_if_they_have_it() {
+    use crate::report::Form;
+    let form = |form: &str| Form { form: form.into(), about: "the <value>".into() };
+    let (has, put, kept) = (form("NUMBER has KEY VALUE"), form("NUMBER put KEY TIME VALUE"), form("NUMBER kept"));
+    assert!(has.fits("9 has pears 1002\\n") && has.fits("8 kept\\n9 has pears 1002\\n"));
+    assert!(kept.fits("8 kept\\n9 has pears 1002\\n") && !kept.fits("9 has pears 1002\\n") && !kept.fits("kept"));
+    let cut = "123456 put pears-of-which-the-name-is-long-indeed-an";
+    assert!(put.fits(cut) && !put.fits("1 put pears") && !put.fits(&cut.replace("put", "get")));
+    let mut report = report();
+    assert!(!report.to_html(&about_it()).contains("How the messages read"));
+    report.forms = vec![has];
+    let (html, text) = (report.to_html(&about_it()), report.to_text(&about_it()));
+    assert!(html.contains("<dt><code>NUMBER has KEY VALUE</code></dt><dd>the &lt;value&gt;</dd>"), "{html}");
+    assert!(text.contains("NUMBER has KEY VALUE                 the <value>"), "{text}");
 }

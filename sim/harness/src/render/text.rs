@@ -7,7 +7,7 @@ use crate::report::Report;
 use super::operations::in_question;
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, say};
-use super::{About, headline, short, span, story, time};
+use super::{About, case, demanded, headline, seen, short, span, story, time, undelivered};
 
 /// Lines of causes.
 const CAUSES_MAX: usize = 24;
@@ -37,18 +37,26 @@ pub(super) fn page(report: &Report, about: &About) -> String {
     }
     let _ = writeln!(text, "\n{}", wrap(&report.story()));
     if !report.passed() {
-        let _ = writeln!(text, "\nexpected and seen");
+        let (first, more) = seen(report);
+        let demands = demanded(report);
+        let _ = writeln!(text, "\nexpected\n  {}", wrap(demands).replace('\n', "\n  "));
+        let _ = writeln!(text, "seen\n  {}", wrap(first).replace('\n', "\n  "));
         for one in &verdict.evidence {
             let _ = writeln!(text, "  {}\n    - {}\n    + {}", one.key, one.expected, one.seen);
         }
-        for line in verdict.message.lines() {
+        for line in more.lines() {
             let _ = writeln!(text, "  {line}");
         }
+        case::text(report, &mut text);
         operations(report, &mut text);
-        causes(report, &mut text);
+        if !case::is_property(report) {
+            causes(report, &mut text);
+        }
     }
     faults(report, &mut text);
-    let _ = writeln!(text, "\nscoreboard");
+    if !report.invariants.is_empty() || !report.probes.is_empty() || !report.unmet.is_empty() {
+        let _ = writeln!(text, "\nscoreboard");
+    }
     for one in &report.invariants {
         let _ = writeln!(text, "  {:<28} {:<12} evaluated {}", one.name, one.verdict, one.evaluated);
     }
@@ -117,6 +125,13 @@ fn causes(report: &Report, text: &mut String) {
                 fault.nodes.join(","),
                 story::what(fault)
             ),
+            Item::Undelivered(message) => writeln!(
+                text,
+                "  {:>13}  {:<12} {}",
+                time(message.stopped_ns),
+                message.to,
+                undelivered::tell(report, message)
+            ),
             Item::Message(message) => writeln!(
                 text,
                 "  {:>13}  {:<12} heard \"{}\" of {}, after {}",
@@ -127,6 +142,12 @@ fn causes(report: &Report, text: &mut String) {
                 span(message.arrived_ns.saturating_sub(message.sent_ns))
             ),
         };
+    }
+    if !report.forms.is_empty() {
+        let _ = writeln!(text, "\nhow the messages read: fields in capitals");
+    }
+    for form in &report.forms {
+        let _ = writeln!(text, "  {:<36} {}", form.form, form.about);
     }
     let lines = shown.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
     let names = legend(report, lines);

@@ -45,7 +45,8 @@ pub(super) fn with_names(report: &Report, text: &str) -> String {
 }
 
 /// What kinds of lines of the log mean.
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 14] = [
+    ("note", "what the program decides, in its own words"),
     ("event", "a telemetry event of the program: its name, then its fields"),
     ("probe", "the program came past a named place in its code"),
     ("print", "a line that the program wrote to its output"),
