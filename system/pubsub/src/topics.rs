@@ -245,12 +245,13 @@ fn deliver(
     let (mut now, mut approached) = (None, 0);
     loop {
         let all = catch_unwind(AssertUnwindSafe(|| {
-            for (slot, entry) in entries.by_ref() {
+            loop {
                 if approached == 0 {
                     now = None; // what approaching says of a subscriber is not for us to judge: its message comes
                     ahead.by_ref().take(AHEAD).for_each(|(_, entry)| entry.subscriber.approach());
                     approached = AHEAD;
                 }
+                let Some((slot, entry)) = entries.next() else { break };
                 approached -= 1;
                 if Some(entry.id) == from && !planted!("pubsub.from-forgotten") {
                     continue;
