@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test
 
 use std::net::SocketAddr;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use simurgh_runtime::net::{TcpListener, TcpStream};
@@ -92,9 +93,9 @@ fn undelivered(strike: fn(&Sim, &[simurgh_sim::Node; 2])) -> Vec<String> {
 
 #[test]
 fn what_a_cut_a_clog_a_kill_and_a_reset_took_is_known() {
-    let cut = undelivered(|sim, [hears, says]| sim.partition(&[hears.clone()], &[says.clone()]));
+    let cut = undelivered(|sim, [hears, says]| sim.partition(from_ref(hears), from_ref(says)));
     assert_eq!(cut, ["says to hears: Cut \"second\\n\" after 1 ms", "says to hears: Cut \"\" after 1 ms"]);
-    let clogged = undelivered(|sim, [hears, says]| sim.clog(&[says.clone()], &[hears.clone()]));
+    let clogged = undelivered(|sim, [hears, says]| sim.clog(from_ref(says), from_ref(hears)));
     assert_eq!(clogged, ["says to hears: Clogged \"second\\n\" after 1 ms", "says to hears: Clogged \"\" after 1 ms"]);
     let off = undelivered(|sim, [hears, _]| sim.kill(hears, Kill::Power));
     assert_eq!(off, ["says to hears: Off \"second\\n\" after 1 ms", "says to hears: Off \"\" after 1 ms"]);
