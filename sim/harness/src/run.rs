@@ -294,9 +294,13 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     verdict.demands = demands(registry, &verdict);
     let expected = |name: &str| if plan.never.iter().any(|never| never == name) { "never" } else { "" };
     let count = |name: &str| ran.probes.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
-    // A property runs no nodes: it misses no probe.
-    let declared = || registry.probes.keys().filter(|name| plan.level != "property" || count(name) > 0);
-    let mut probes: Vec<ProbeReport> = declared()
+    // A property runs no nodes: it misses no probe. Nor does a run miss what is named after another subject.
+    let subject = plan.subject(registry).map_or("", |subject| subject.name);
+    let is_anothers =
+        |name: &str| name.split_once('.').is_some_and(|(of, _)| of != subject && registry.subjects.contains_key(of));
+    let may_miss = |name: &str| plan.level != "property" && !is_anothers(name);
+    let declared = registry.probes.keys().filter(|name| count(name) > 0 || may_miss(name));
+    let mut probes: Vec<ProbeReport> = declared
         .map(|name| ProbeReport {
             name: (*name).to_owned(),
             count: count(name),

@@ -129,8 +129,14 @@ async fn waits_for_ever(_: Client) -> Result<(), String> {
 }
 
 fn registry(heard: &Heard) -> Registry {
-    let heard = Arc::clone(heard);
+    let (heard, elsewhere) = (Arc::clone(heard), Heard::default());
     Registry::new()
+        .subject(
+            Subject::new("other", "nothing here runs it")
+                .role("node", move |seat| chatter(seat, Arc::clone(&elsewhere))),
+        )
+        .probe("other.never", "it is a probe of the other one")
+        .probe("anyone.never", "nobody passes it")
         .subject(
             Subject::new("mesh", "each tells each that it is there")
                 .role("node", move |seat| chatter(seat, Arc::clone(&heard)))
@@ -193,6 +199,13 @@ fn all_pairs(count: usize) -> Pairs {
 
 fn struck(kind: &str, target: &str, rest: &str) -> String {
     format!("[[fault]]\nkind = \"{kind}\"\ntarget = {target}\nat = \"0s\"\nhold = \"10s\"\n{rest}")
+}
+
+#[test]
+fn a_run_misses_its_own_probes_and_not_those_of_another_subject() {
+    let (report, _) = play("subject = \"mesh\"\n[topology]\nnode = { count = 2 }\n[time]\nchaos = \"1s\"");
+    let missed: Vec<&str> = report.probes.iter().filter(|probe| probe.count == 0).map(|probe| &*probe.name).collect();
+    assert_eq!(missed, ["anyone.never", "mesh.tenth"]);
 }
 
 #[test]
