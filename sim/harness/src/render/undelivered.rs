@@ -21,7 +21,9 @@ pub(super) fn in_question(report: &Report) -> Vec<&Undelivered> {
     let until = if report.passed() { u64::MAX } else { report.verdict.at_ns };
     let is_about = |message: &&Undelivered| {
         let is_meant = message.len == 0 || mentions(&message.begins, &topics);
-        message.sent_ns <= until && (topics.is_empty() || is_meant || !mentions(&message.begins, &others))
+        // What was still on its way at the end was stopped by nothing.
+        let is_stopped = message.stop != "end" && message.sent_ns <= until;
+        is_stopped && (topics.is_empty() || is_meant || !mentions(&message.begins, &others))
     };
     let mut shown: Vec<&Undelivered> = report.undelivered.iter().filter(is_about).collect();
     shown.split_off(shown.len().saturating_sub(SHOWN_MAX))
