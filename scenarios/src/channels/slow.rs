@@ -59,7 +59,9 @@ pub async fn slow(sim: Sim) -> Outcome {
     let addr = SocketAddr::new(server.ip(), PORT);
     let mut clients: Vec<Node> =
         (1..=READERS).map(|number| sim.node(&format!("reader{number}"), move || reader(addr, number))).collect();
-    sleep(2.secs()).await; // all have joined
+    for client in &clients {
+        client.started().await?; // it has joined, and what is said now is for it
+    }
     clients.push(sim.node("speaker", move || speaker(addr)));
     finished(&clients, 600.secs()).await?;
     server.set_var("QUIET", "1");
@@ -84,6 +86,7 @@ async fn reader(addr: SocketAddr, number: u64) -> Result<(), String> {
 async fn read(addr: SocketAddr, number: u64, pause_ms: u64, end: Instant) -> Result<(), Lost> {
     let mut wire = Wire::open(addr, number, false).await?;
     wire.joined(TOPIC).await?;
+    runtime::ready();
     while Instant::now() < end {
         if pause_ms > 0 && random::chance(0.7) {
             sleep(random::range(0..pause_ms * 10).millis()).await;
