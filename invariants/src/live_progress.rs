@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use simurgh_sim::{Invariant, Moment, Seen};
+use simurgh_sim::{Evidence, Invariant, Moment, Seen};
 
 use crate::by_node::{number, text};
 
@@ -16,7 +16,15 @@ use crate::by_node::{number, text};
 #[derive(Debug, Default)]
 pub struct LiveProgress {
     calm: Option<Calm>,
-    waiting: BTreeMap<(String, u64), (Moment, String)>,
+    waiting: BTreeMap<(String, u64), (Moment, Asked)>,
+    /// What was not answered.
+    failed: Option<Evidence>,
+}
+
+#[derive(Debug, Clone)]
+struct Asked {
+    op: String,
+    key: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -28,13 +36,21 @@ struct Calm {
 }
 
 impl LiveProgress {
-    fn failed(&self, calm: Calm, who: &(String, u64), what: &str, ended: &str) -> String {
+    fn fail(&mut self, calm: Calm, who: &(String, u64), asked: &Asked, ended: &str) -> String {
         let Calm { healthy, needed, within_ns, .. } = calm;
         let limit = within_ns as f64 / 1e9;
         let client = match who {
             (node, 0) => node.clone(),
             (node, number) => format!("{node}/{number}"),
         };
+        let Asked { op, key } = asked;
+        self.failed = Some(Evidence {
+            key: key.clone(),
+            expected: format!("the {op} of {client} is answered within {limit} s"),
+            seen: format!("it {ended}"),
+        });
+        // In quotes: which operation it was, and of which key, makes no other defect of it.
+        let what = format!("\"{op} of {key}\"");
         if healthy < needed {
             return format!(
                 "impossible: {healthy} nodes are healthy and {needed} are needed, so {client} cannot \
@@ -48,11 +64,12 @@ impl LiveProgress {
         )
     }
 
-    fn late(&self, now: Moment) -> Result<(), String> {
+    fn late(&mut self, now: Moment) -> Result<(), String> {
         let Some(calm) = self.calm else { return Ok(()) };
         let is_late = |since: &Moment| now.0.saturating_sub(since.0.max(calm.since.0)) > calm.within_ns;
-        match self.waiting.iter().find(|(_, (since, _))| is_late(since)) {
-            Some((who, (_, what))) => Err(self.failed(calm, who, what, "has no answer")),
+        let late = self.waiting.iter().find(|(_, (since, _))| is_late(since));
+        match late.map(|(who, (_, asked))| (who.clone(), asked.clone())) {
+            Some((who, asked)) => Err(self.fail(calm, &who, &asked, "has no answer")),
             None => Ok(()),
         }
     }
@@ -74,18 +91,17 @@ impl Invariant for LiveProgress {
             }
             "live.end" => self.calm = None,
             "history.invoke" => {
-                // In quotes: which operation it was, and of which key, makes no other defect of it.
-                let what = format!("\"{} of {}\"", text(seen, "op"), text(seen, "key"));
-                self.waiting.insert(who(), (seen.at, what));
+                let asked = Asked { op: text(seen, "op").to_owned(), key: text(seen, "key").to_owned() };
+                self.waiting.insert(who(), (seen.at, asked));
             }
             "history.ok" => drop(self.waiting.remove(&who())),
             "history.fail" | "history.info" => {
                 let who = who();
-                let Some((since, what)) = self.waiting.remove(&who) else { return Ok(()) };
+                let Some((since, asked)) = self.waiting.remove(&who) else { return Ok(()) };
                 // Who gives up soon after the calm began may have lost what the faults took.
                 let waited = |calm: &Calm| seen.at.0.saturating_sub(since.0.max(calm.since.0));
                 if let Some(calm) = self.calm.filter(|calm| waited(calm) > calm.within_ns / 2) {
-                    return Err(self.failed(calm, &who, &what, "was given up"));
+                    return Err(self.fail(calm, &who, &asked, "was given up"));
                 }
             }
             _ => {}
@@ -95,6 +111,10 @@ impl Invariant for LiveProgress {
 
     fn is_impossible(&self) -> bool {
         self.calm.is_some_and(|calm| calm.healthy < calm.needed)
+    }
+
+    fn evidence(&self) -> Vec<Evidence> {
+        self.failed.iter().cloned().collect()
     }
 
     fn node_ended(&mut self, node: &str) {

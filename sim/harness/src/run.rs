@@ -299,7 +299,8 @@ fn report_of(plan: &Plan, registry: &Registry, ran: &simurgh_sim::Report, record
     let is_anothers =
         |name: &str| name.split_once('.').is_some_and(|(of, _)| of != subject && registry.subjects.contains_key(of));
     let may_miss = |name: &str| plan.level != "property" && !is_anothers(name);
-    let declared = registry.probes.keys().filter(|name| count(name) > 0 || may_miss(name));
+    let is_told = |name: &&&str| count(name) > 0 || !expected(name).is_empty() || may_miss(name);
+    let declared = registry.probes.keys().filter(is_told);
     let mut probes: Vec<ProbeReport> = declared
         .map(|name| ProbeReport {
             name: (*name).to_owned(),

@@ -20,11 +20,7 @@ pub enum Signal {
 
 impl Signal {
     pub(crate) fn raw(self) -> rustix::process::Signal {
-        match self {
-            Self::Terminate => rustix::process::Signal::TERM,
-            Self::Interrupt => rustix::process::Signal::INT,
-            Self::Hangup => rustix::process::Signal::HUP,
-        }
+        rustix::process::Signal::from_named_raw(i32::from(self as u8)).expect("Linux has names for these")
     }
 }
 
@@ -47,7 +43,7 @@ pub fn listen(signal: Signal) -> io::Result<Signals> {
     if let Some(signals) = sim::world(|world| world.signals(signal)) {
         return Ok(Signals { arm: SignalsArm::Sim(signals) });
     }
-    let signals = tokio::signal::unix::signal(SignalKind::from_raw(signal.raw().as_raw()))?;
+    let signals = tokio::signal::unix::signal(SignalKind::from_raw(i32::from(signal as u8)))?;
     Ok(Signals { arm: SignalsArm::Real(signals) })
 }
 

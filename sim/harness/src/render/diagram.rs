@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use crate::report::{LogLine, Message, Report, Undelivered};
 
 use super::marks::{bands, end};
-use super::operations::{Operation, in_question, others};
-use super::slice::{Item, backwards, is_telling};
+use super::operations::{Operation, in_question};
+use super::slice::{Item, backwards, is_aside, is_telling};
 use super::words::{fields_of, say, with_names};
 use super::{escape, mentions, short, span, story, time, topics, undelivered};
 
@@ -105,7 +105,7 @@ impl<'a> Scene<'a> {
         let begun =
             operations.iter().map(|operation| operation.asked.0).filter(|at| first.saturating_sub(*at) < 50_000_000);
         let from = begun.min().map_or(first, |begun| begun.min(first));
-        let others = others(report, &topics);
+        let is_aside = is_aside(report);
         let is_shown = |line: &&LogLine| {
             line.node != "world"
                 && line.at_ns >= from
@@ -116,7 +116,7 @@ impl<'a> Scene<'a> {
                 && (topics.is_empty()
                     || mentions(&line.text, &topics)
                     || line.event == report.verdict.event && line.kind != "note"
-                    || line.kind != "event" && !(line.kind == "note" && mentions(&line.text, &others)))
+                    || line.kind != "event" && !is_aside(line))
         };
         let dots = dots(report.log.iter().filter(is_shown));
         let is_used = |name: &str| {

@@ -235,14 +235,6 @@ fn causes(report: &Report, body: &mut String) {
          the failure comes after the last line. Lines of other nodes tell what did not come here.</p><div class=\"wide causes\"><table>\
          <thead><tr><th>time</th><th>event</th><th>where</th><th>what</th></tr></thead><tbody>{rows}</tbody></table></div>"
     );
-    let lost = undelivered::rows(report);
-    if !lost.is_empty() {
-        let _ = write!(
-            content,
-            "<h3>Messages that never arrived</h3>{}",
-            table(&["sent", "from → to", "what", "why it did not arrive", "the fault"], &lost)
-        );
-    }
     let lines = items.iter().filter_map(|item| if let Item::Line(line) = item { Some(*line) } else { None });
     content.push_str(&legend_of(&legend(report, lines)));
     section(body, "What can have caused it", &content);

@@ -228,8 +228,11 @@ pub(crate) fn topics(report: &Report) -> Vec<String> {
             topics.push(word.to_owned());
         }
     }
+    // A word before a colon is a key if something speaks of it: "stuck:" is none.
     if let Some((key, _)) = first.split_once(": ").filter(|(key, _)| key.chars().all(is_word)) {
-        topics.push(key.to_owned());
+        let topic = [key.to_owned()];
+        let is_spoken_of = report.log.iter().any(|line| line.node == key || mentions(&line.text, &topic));
+        topics.extend(topic.into_iter().filter(|_| is_spoken_of));
     }
     let mut seen = std::collections::BTreeSet::new();
     topics.retain(|topic| !topic.is_empty() && seen.insert(topic.clone()));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::report::{FaultReport, LogLine, Message, Report, Undelivered};
 
-use super::{mentions, operations, topics, undelivered};
+use super::operations::{self, How};
+use super::{mentions, topics, undelivered};
 
 /// Items of a slice.
 const ITEMS_MAX: usize = 60;
@@ -62,10 +63,9 @@ pub(super) fn is_telling(line: &LogLine) -> bool {
 
 /// What programs said that they decide, up to the failure, about what it is about: each once, with how often.
 pub(super) fn notes(report: &Report) -> Vec<(&LogLine, usize)> {
-    let topics = topics(report);
-    let others = operations::others(report, &topics);
+    let is_aside = is_aside(report);
     let until = if report.passed() { u64::MAX } else { report.verdict.at_ns };
-    let is_meant = |line: &&LogLine| line.kind == "note" && line.at_ns <= until && !mentions(&line.text, &others);
+    let is_meant = |line: &&LogLine| line.kind == "note" && line.at_ns <= until && !is_aside(line);
     let mut notes: Vec<(&LogLine, usize)> = Vec::new();
     for line in report.log.iter().filter(is_meant) {
         match notes.iter_mut().find(|(known, _)| known.node == line.node && known.text == line.text) {
@@ -74,6 +74,15 @@ pub(super) fn notes(report: &Report) -> Vec<(&LogLine, usize)> {
         }
     }
     notes
+}
+
+/// Whether a line is a note that has nothing to do with the failure: it is about what other operations ask for. But what
+/// the node decides that waits in vain may hold up all that it asks.
+pub(super) fn is_aside(report: &Report) -> impl Fn(&LogLine) -> bool {
+    let others = operations::others(report, &topics(report));
+    let last = operations::in_question(report).pop().filter(|last| last.how != How::Done);
+    let waits = last.map(|operation| operation.node.to_owned());
+    move |line| line.kind == "note" && waits.as_ref() != Some(&line.node) && mentions(&line.text, &others)
 }
 
 /// Faults that a report counts among the causes.
@@ -105,9 +114,9 @@ pub(super) fn with_faults(report: &Report) -> Vec<Item<'_>> {
 /// The slice, in the order of time.
 pub(super) fn backwards(report: &Report) -> Vec<Item<'_>> {
     let topics = topics(report);
-    let others = operations::others(report, &topics);
+    let is_aside = is_aside(report);
     let about = |text: &str| topics.is_empty() || mentions(text, &topics);
-    let is_about = |line: &LogLine| about(&line.text) || line.kind == "note" && !mentions(&line.text, &others);
+    let is_about = |line: &LogLine| about(&line.text) || line.kind == "note" && !is_aside(line);
     let mut lines: BTreeSet<usize> = BTreeSet::new();
     let mut messages: BTreeSet<usize> = BTreeSet::new();
     let (at, event) = (report.verdict.at_ns, report.verdict.event);

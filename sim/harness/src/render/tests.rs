@@ -412,7 +412,7 @@ fn a_message_that_never_arrived_is_a_broken_arrow_and_is_told_with_the_fault_tha
         "&quot;12 put pears 7 &lt;1003&gt;&quot; of client1 never reached replica1: the way was cut, by the fault partition/1",
         "the request for a connection of client1 never reached replica1",
         "&quot;13 get pears&quot; of client1 never reached replica2: the machine was off",
-        "<td>client1 → replica1</td><td><code>12 put pears 7 &lt;1003&gt;</code></td>",
+        "<td>replica1 ↚ client1</td><td>&quot;12 put pears 7 &lt;1003&gt;&quot; of client1 never reached replica1",
         ">asks for a connection</text>",
         "a message that never arrived, up to what stopped it",
     ] {

@@ -6,7 +6,7 @@ use crate::report::{FaultReport, Report, Undelivered};
 
 use super::marks::class_of;
 use super::operations::others;
-use super::{escape, mentions, short, span, story, time, topics};
+use super::{escape, mentions, short, span, time, topics};
 
 /// Those that a report tells one by one.
 const SHOWN_MAX: usize = 24;
@@ -143,20 +143,4 @@ pub(super) fn arrow(
         stopped - 4.0,
         escape(&short(&words, len_max))
     );
-}
-
-/// A row for each, for the page.
-pub(super) fn rows(report: &Report) -> Vec<Vec<String>> {
-    let row = |message: &&Undelivered| {
-        let taker = taker(report, message).map(|fault| escape(&story::what(fault))).unwrap_or_default();
-        let what = if message.len == 0 { what(message) } else { what(message).trim_matches('"').to_owned() };
-        vec![
-            time(message.sent_ns),
-            format!("{} → {}", escape(&message.from), escape(&message.to)),
-            format!("<code>{}</code>", escape(&what)),
-            escape(&why(report, message)),
-            taker,
-        ]
-    };
-    in_question(report).iter().map(row).collect()
 }

@@ -443,7 +443,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket<T> {
             return Poll::Pending;
         };
         read?;
-        if self.input.capacity() < buffer.filled().len() {
+        if self.input.capacity() == 0 {
             self.input = spare::take(buffer.filled().len());
         }
         self.input.extend_from_slice(buffer.filled());

@@ -147,3 +147,36 @@ fn a_broken_property_shows_its_input_and_the_ways_side_by_side_and_nothing_of_no
     report.case.as_mut().expect("it was set").ways[1].steps[1] = "holds 2".into();
     assert!(!section(&report.to_html(&about_it()), "The case that fails").contains("In red"));
 }
+
+#[test]
+fn who_waits_in_vain_is_explained_by_what_its_node_decided_for_whatever_key() {
+    let mut report = report();
+    let note = |at_ns: u64, event: u64, node: &str, text: &str| LogLine {
+        kind: "note".into(),
+        ..line(at_ns, event, node, text)
+    };
+    report.verdict.invariant = "live.progress".into();
+    report.verdict.message = "stuck: the \"write of apples\" of client1 was given up within 8 s; 0 clients wait".into();
+    report.verdict.evidence =
+        vec![Evidence { key: "apples".into(), expected: "it is answered".into(), seen: "it was given up".into() }];
+    report.log = vec![
+        line(2 * SECOND, 4, "client1", "history.invoke client=1 op=read key=pears"),
+        note(3 * SECOND, 5, "client1", "waits 6.4s before it tries replica1 again: no answer to \"get pears\""),
+        note(3 * SECOND, 5, "replica1", "waits 1s before it tells replica2 of pears again"),
+        line(4 * SECOND, 7, "client1", "history.invoke client=1 op=write key=apples"),
+        line(5 * SECOND, 10, "client1", "history.info client=1 op=write key=apples"),
+    ];
+    report.messages.truncate(1);
+    assert_eq!(topics(&report), ["apples"], "nothing speaks of \"stuck\"");
+    let html = report.to_html(&about_it());
+    assert!(
+        report.story().contains("At 3.000 s client1 waits 6.4s before it tries replica1 again."),
+        "{}",
+        report.story()
+    );
+    assert!(!report.story().contains("waits 1s"), "another node's, about another key: {}", report.story());
+    let causes = section(&html, "What can have caused it");
+    assert!(causes.contains("waits 6.4s") && !causes.contains("waits 1s"), "{causes}");
+    assert!(section(&html, "Before the failure").contains("waits 6.4s"));
+    assert!(section(&html, "What clients asked").contains("write apples"));
+}
