@@ -71,7 +71,8 @@ time, and ours is held against that. Ours chooses by itself: one core, one threa
 chosen ones, each 2 s for each in an order that turns, and 2 s more in the opposite order. A ratio is ours to the peer's
 in the same round, its median with a 90 % interval by order statistics. Processor time is the server's, user and system,
 by the scheduler's count. \"Not behind\" is met when the interval's bad end is within 3 % of equal. Ours has its default
-limits, a supervised process per connection, its time limits and its counters; the peers have none of these."
+limits (but ends no connection after 100,000 requests), a supervised process per connection, its time limits and its
+counters; the peers have none of these."
     );
     for (title, path) in [("plain text", "/plain"), ("JSON", "/json")] {
         let open = move |port| format!("http {port} {CONNECTIONS} {path}");

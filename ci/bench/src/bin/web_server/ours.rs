@@ -1,4 +1,4 @@
-//! Ours, with its default limits, its process per connection and its events.
+//! Ours, with its default limits but that of requests on a connection, its process per connection and its events.
 
 use simurgh::http::{Client, Options, Request, Response, Server, Service, ws};
 use simurgh::runtime;
@@ -46,7 +46,9 @@ async fn echo(request: Request, _: Client) -> Response {
 
 fn serve(service: impl Service) {
     runtime::run("bench", async move {
-        let options = Options::default();
+        // The load stays on its connections for millions of requests, and expects no goodbye.
+        let mut options = Options::default();
+        options.requests_max = u64::MAX;
         let server = Server::start("127.0.0.1:0".parse().expect("an address"), options, service).await;
         let server = server.expect("a free port");
         println!("{}", server.local_addr().port());
