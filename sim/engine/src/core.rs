@@ -217,10 +217,16 @@ impl Core {
         None
     }
 
+    /// Whether the next thing is due now, without a look at whether it means anything still, which lies anywhere in
+    /// memory.
+    #[inline]
+    pub(crate) fn is_due(&self) -> bool {
+        self.heap.peek().is_some_and(|(at, _)| at <= self.now)
+    }
+
     /// Does the next thing that is due now, if any.
     pub(crate) fn do_due(&mut self) -> bool {
-        // First without a look at what it is, which lies anywhere in memory.
-        if self.heap.peek().is_none_or(|(at, _)| at > self.now) || self.next_due().is_none_or(|at| at > self.now) {
+        if !self.is_due() || self.next_due().is_none_or(|at| at > self.now) {
             return false;
         }
         let Some((_, due)) = self.heap.pop() else { return false };

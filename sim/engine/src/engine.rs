@@ -92,14 +92,19 @@ pub(crate) fn now() -> u64 {
 /// Runs `f` on the world's state for the code that is running. None if the run is over, or the
 /// code belongs to a dead node: then its calls have no effect.
 pub(crate) fn with_core<R>(f: impl FnOnce(&mut Core) -> R) -> Option<R> {
-    let engine = engine()?;
-    if Header::with(|header| header.is_some_and(|header| header.node().is_dead())) {
-        let mut core = engine.core.borrow_mut();
-        core.effects.add(Effect::DeadCall);
-        core.record_here(Kind::DeadCall, 0, 0, || "a call of a dead node, without effect".into());
-        return None;
-    }
-    Some(engine.with(f))
+    // Borrowed, not counted: programs come here with each read and write.
+    let on_engine = |engine: &RefCell<Option<Rc<Engine>>>| {
+        let engine = engine.borrow();
+        let engine = engine.as_ref()?;
+        if Header::with(|header| header.is_some_and(|header| header.node().is_dead())) {
+            let mut core = engine.core.borrow_mut();
+            core.effects.add(Effect::DeadCall);
+            core.record_here(Kind::DeadCall, 0, 0, || "a call of a dead node, without effect".into());
+            return None;
+        }
+        Some(engine.with(f))
+    };
+    ENGINE.try_with(on_engine).ok().flatten()
 }
 
 /// Wakes a task, from wherever.
@@ -460,8 +465,12 @@ impl Engine {
             return true;
         }
         if core.do_due() {
-            self.wake_all(core);
-            return true;
+            core.make_woken_ready();
+            // Mostly whom it woke goes on now: nothing else is due at the same nanosecond.
+            if !core.wakes.0.is_empty() || core.failure.is_some() || !core.dying.is_empty() || core.is_due() {
+                self.wake_all(core);
+                return true;
+            }
         }
         let Some((entry, early)) = core.scheduler.pop() else { return false };
         if early {

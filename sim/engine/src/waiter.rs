@@ -47,6 +47,22 @@ pub(crate) struct Polled {
 }
 
 impl Core {
+    /// Makes those ready at once whom an event of the heap left to be woken, if all of them wait as tasks: nobody else's
+    /// code runs for them.
+    #[inline]
+    pub(crate) fn make_woken_ready(&mut self) {
+        if !self.wakes.0.iter().all(|waiter| matches!(waiter, Waiter::Task { .. })) {
+            return;
+        }
+        let mut wakes = std::mem::take(&mut self.wakes.0);
+        for waiter in wakes.drain(..) {
+            if let Waiter::Task { slot, generation } = waiter {
+                self.make_ready(slot, generation);
+            }
+        }
+        self.wakes.0 = wakes; // keep the allocation
+    }
+
     /// The poll of a task begins.
     #[inline]
     pub(crate) fn poll_begins(&mut self, slot: u32, generation: u32, waker: &Waker) {
@@ -62,8 +78,16 @@ impl Core {
     /// Who waits with `waker`.
     #[inline]
     pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
-        if self.polled.waker != 0 && waker.data().addr() == self.polled.waker {
-            Waiter::Task { slot: self.polled.slot, generation: self.polled.generation }
+        self.polled.waiter(waker)
+    }
+}
+
+impl Polled {
+    /// Who waits with `waker`: the task that is polled, if it is its own.
+    #[inline]
+    pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
+        if self.waker != 0 && waker.data().addr() == self.waker {
+            Waiter::Task { slot: self.slot, generation: self.generation }
         } else {
             Waiter::Other(waker.clone())
         }

@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 
 use super::flight::Stop;
 use super::link::{GIVE_UP_NS, RTO_FIRST_NS, RTO_MAX_NS, segment_latency};
+use super::segments::{Segment, Segments};
 use crate::core::Core;
 use crate::draws::Stream;
 use crate::effects::Effect;
@@ -58,7 +59,7 @@ pub(super) struct Flow {
     /// What was written and not yet read: first what has arrived, then what is in flight.
     pub(super) bytes: VecDeque<u8>,
     pub(super) arrived: usize,
-    pub(super) segments: VecDeque<Segment>,
+    pub(super) segments: Segments,
     last_at: u64,
     /// Room taken in the window, as the sender knows it.
     used: usize,
@@ -75,15 +76,6 @@ pub(super) struct Flow {
     fin_arrived: bool,
     /// The sending machine is off: nothing is sent again.
     orphaned: bool,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Segment {
-    pub(super) at: u64,
-    pub(super) len: usize,
-    fin: bool,
-    /// Each try was lost: when it is due, the sender gives up.
-    lost: bool,
 }
 
 impl End {
@@ -117,11 +109,10 @@ impl Conn {
         self.ends[end as usize].reader.as_ref()
     }
 
-    /// Where both directions keep bytes and segments: only for `prefetch`.
+    /// Where both directions keep bytes: only for `prefetch`.
     pub(crate) fn buffers(&self, fetch: impl Fn(*const u8)) {
         for flow in &self.flows {
             fetch(flow.bytes.as_slices().0.as_ptr());
-            fetch(flow.segments.as_slices().0.as_ptr().cast());
         }
     }
 
@@ -172,17 +163,16 @@ impl Core {
 
     /// Reads what has arrived.
     pub(crate) fn read(&mut self, id: ConnId, end: u8, into: &mut [u8], waker: &Waker) -> Poll<io::Result<usize>> {
-        let split = self.physics.split;
-        if self.readable(id, end, waker).is_pending() {
-            return Poll::Pending;
-        }
+        let (split, now) = (self.physics.split, self.now);
         let Some(conn) = self.conn(id) else { return Poll::Ready(Err(ErrorKind::ConnectionReset.into())) };
-        if conn.flows[1 - end as usize].arrived == 0 || conn.ends[end as usize].read_shut {
-            return Poll::Ready(conn.ends[end as usize].error.take().map_or(Ok(0), |error| Err(error.into())));
-        }
-        let now = self.now;
-        let conn = self.conn(id).expect("it was readable");
         let flow = &mut conn.flows[1 - end as usize];
+        if flow.arrived == 0 || conn.ends[end as usize].read_shut {
+            if self.readable(id, end, waker).is_pending() {
+                return Poll::Pending;
+            }
+            let error = self.conn(id).and_then(|conn| conn.ends[end as usize].error.take());
+            return Poll::Ready(error.map_or(Ok(0), |error| Err(error.into())));
+        }
         let fits = flow.arrived.min(into.len());
         let len =
             if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
@@ -210,14 +200,15 @@ impl Core {
 
     /// Ready once a read would not wait: there are bytes, an error or the end.
     pub(crate) fn readable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
-        let Some(conn) = self.conn(id) else { return Poll::Ready(()) };
+        // By field: who waits is asked of the task that is polled.
+        let Some(conn) = self.conns.get_mut(id.index as usize) else { return Poll::Ready(()) };
         let flow = &conn.flows[1 - end as usize];
         let me = &mut conn.ends[end as usize];
-        if flow.arrived > 0 || flow.fin_arrived || me.error.is_some() || me.read_shut || me.gone {
+        let is_over = conn.generation != id.generation || flow.fin_arrived || me.error.is_some() || me.gone;
+        if flow.arrived > 0 || is_over || me.read_shut {
             return Poll::Ready(());
         }
-        let waiter = self.waiter(waker);
-        self.conn(id).expect("checked above").ends[end as usize].reader = Some(waiter);
+        me.reader = Some(self.polled.waiter(waker));
         Poll::Pending
     }
 
@@ -335,7 +326,7 @@ impl Core {
         let state = &mut conn.flows[flow.from as usize];
         let at = (left + took.unwrap_or(GIVE_UP_NS)).max(state.last_at);
         state.last_at = at;
-        state.segments.push_back(Segment { at, len, fin, lost: took.is_none() });
+        state.segments.push_back(Segment { at, len: len as u32, fin, lost: took.is_none() });
         if self.trace.keeps_messages() {
             self.sent.entry(flow).or_default().push_back(self.now);
         }
@@ -502,21 +493,19 @@ impl Core {
 
     /// Hands over all segments that are due.
     fn deliver(&mut self, id: FlowId, to: u32) {
-        let now = self.now;
-        let conn = self.conn(id.conn).expect("the caller holds the connection");
+        let (now, keeps) = (self.now, self.trace.keeps_messages());
+        let conn = &mut self.conns[id.conn.index as usize];
+        debug_assert_eq!(conn.generation, id.conn.generation, "the caller holds the connection");
+        let forgotten = conn.ends[1 - id.from as usize].forgotten;
         let flow = &mut conn.flows[id.from as usize];
         (flow.blocked_since, flow.stop) = (None, None);
         let (mut len, mut segments) = (0, 0);
         while let Some(segment) = flow.segments.front().copied().filter(|segment| segment.at <= now && !segment.lost) {
             flow.segments.pop_front();
             segments += 1;
-            len += segment.len;
+            len += segment.len as usize;
             flow.fin_arrived |= segment.fin;
         }
-        let forgotten = conn.ends[1 - id.from as usize].forgotten;
-        let keeps = self.trace.keeps_messages();
-        let conn = &mut self.conns[id.conn.index as usize];
-        let flow = &mut conn.flows[id.from as usize];
         let bytes: Vec<u8> =
             if keeps { flow.bytes.range(flow.arrived..flow.arrived + len).copied().collect() } else { Vec::new() };
         if forgotten {

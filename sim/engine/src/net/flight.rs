@@ -65,8 +65,8 @@ impl Core {
         let flow = &self.conns[id.conn.index as usize].flows[id.from as usize];
         let (mut at, since) = (flow.arrived, flow.blocked_since);
         for (place, segment) in flow.segments.iter().enumerate() {
-            let bytes: Vec<u8> = flow.bytes.iter().skip(at).take(segment.len).copied().collect();
-            at += segment.len;
+            let bytes: Vec<u8> = flow.bytes.iter().skip(at).take(segment.len as usize).copied().collect();
+            at += segment.len as usize;
             let sent = sent.get(place).copied().unwrap_or(now);
             // What was sent into a way that was closed already is stopped when it is due.
             let stopped = since.map_or(now, |since| since.max(segment.at).min(now));

@@ -23,5 +23,6 @@ pub(crate) mod flight;
 pub(crate) mod link;
 pub(crate) mod listen;
 pub(crate) mod lookup;
+pub(crate) mod segments;
 pub(crate) mod socket;
 pub(crate) mod udp;

@@ -25,6 +25,8 @@ const WIDTH: f64 = 985.0;
 const LETTER: f64 = 6.4;
 /// Arrows at most, answers to them not counted.
 const ARROWS_MAX: usize = 70;
+/// If there are no more, each has its words.
+const WORDED_MAX: usize = 40;
 /// Things that nodes told, at most.
 const DOTS_MAX: usize = 50;
 /// The farthest that two things are apart.
@@ -95,7 +97,9 @@ impl<'a> Scene<'a> {
         if messages.is_empty() {
             messages = before.collect();
         }
-        let messages = messages.split_off(messages.len().saturating_sub(ARROWS_MAX));
+        let mut messages = messages.split_off(messages.len().saturating_sub(ARROWS_MAX));
+        messages.extend(questions(report, &messages));
+        messages.sort_by_key(|message| message.event);
         let answers = answers(report, &messages, until);
         let first = messages.iter().map(|message| message.sent_ns).min();
         let mut operations = in_question(report);
@@ -159,7 +163,7 @@ impl<'a> Scene<'a> {
         let mut add = |at: u64, has_words: bool| *moments.entry(at).or_default() |= has_words;
         for message in &self.messages {
             add(message.sent_ns, false);
-            add(message.arrived_ns, self.causes.contains(&message.event));
+            add(message.arrived_ns, self.is_worded(message));
         }
         for message in &self.answers {
             add(message.sent_ns, false);
@@ -193,6 +197,10 @@ impl<'a> Scene<'a> {
             self.ys.insert(moment, y);
             last = moment;
         }
+    }
+
+    fn is_worded(&self, message: &Message) -> bool {
+        self.messages.len() <= WORDED_MAX || self.causes.contains(&message.event)
     }
 
     fn has_words(&self, dot: &Dot<'_>) -> bool {
@@ -299,7 +307,7 @@ impl<'a> Scene<'a> {
             let inward = if to > from { 6.0 } else { -6.0 };
             let text = message.begins.trim_end_matches("\\n").replace("\\n", " ⏎ ");
             let is_cause = self.causes.contains(&message.event);
-            let label = if is_cause || is_answer {
+            let label = if is_answer || self.is_worded(message) {
                 // Before the head, where its line is then: what goes the other way has its words elsewhere.
                 let share = (self.lane * 0.3 / (from - to).abs().max(1.0)).min(0.5);
                 let y = arrived + (sent - arrived) * share - 3.5;
@@ -460,6 +468,26 @@ impl<'a> Scene<'a> {
             verdict.event
         );
     }
+}
+
+/// What each answer answers, if that is not shown: the last thing said the other way, unless more was answered since.
+/// Who speaks first on a connection asks.
+fn questions<'a>(report: &'a Report, messages: &[&'a Message]) -> Vec<&'a Message> {
+    let known: BTreeSet<u64> = messages.iter().map(|message| message.event).collect();
+    let mut questions: BTreeMap<u64, &Message> = BTreeMap::new();
+    for message in messages {
+        let of_connection = || report.messages.iter().filter(|other| other.connection == message.connection);
+        if of_connection().next().is_some_and(|first| first.from == message.from) {
+            continue;
+        }
+        let is_back = |other: &&Message| {
+            other.from == message.to && other.to == message.from && other.arrived_ns <= message.sent_ns
+        };
+        let last = of_connection().take_while(|other| other.event < message.event).last().filter(is_back);
+        questions.extend(last.map(|question| (question.event, question)));
+    }
+    questions.retain(|event, _| !known.contains(event));
+    questions.into_values().collect()
 }
 
 /// The first thing said back over the connection of each message, unless more was said to it before.

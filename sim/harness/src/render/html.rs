@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::{FaultReport, Form, LogLine, Report};
 
-use super::operations::{Operation, in_question};
+use super::operations::{Operation, in_question, took_effect_at};
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, meaning, say};
 use super::{
@@ -145,6 +145,7 @@ fn operations(report: &Report, body: &mut String) {
         return;
     }
     let has_counts = operations.iter().any(|operation| operation.counts.is_some());
+    let has_effects = operations.iter().any(|operation| !took_effect_at(report, operation).is_empty());
     let row = |operation: &Operation<'_>| {
         let over = operation.ended.map_or_else(|| "<span class=\"note\">not over</span>".into(), |(at, _)| time(at));
         let mut row = vec![
@@ -159,6 +160,9 @@ fn operations(report: &Report, body: &mut String) {
                 None => String::new(),
             });
         }
+        if has_effects {
+            row.push(escape(&took_effect_at(report, operation).join(", ")));
+        }
         row.extend([time(operation.asked.0), over]);
         row
     };
@@ -166,6 +170,9 @@ fn operations(report: &Report, body: &mut String) {
     let mut head = vec!["client", "asks", "is told"];
     if has_counts {
         head.push("with");
+    }
+    if has_effects {
+        head.push("took effect at");
     }
     head.extend(["from", "until"]);
     let short = operations.iter().any(Operation::is_short);

@@ -28,9 +28,14 @@ impl Counts {
         Some(Self { asked: number("asked")?, needed: number("needed")?, counted: number("counted")? })
     }
 
+    /// More than half of those asked.
+    pub(super) fn majority(self) -> u64 {
+        self.asked / 2 + 1
+    }
+
     /// Half of those asked or fewer.
     pub(super) fn is_no_majority(self) -> bool {
-        self.asked > 1 && self.counted * 2 <= self.asked
+        self.asked > 1 && self.counted < self.majority()
     }
 }
 
@@ -159,6 +164,26 @@ pub(super) fn all(report: &Report) -> Vec<Operation<'_>> {
         }
     }
     operations
+}
+
+/// Where an operation took effect (`effect.applied` of a key that it names), and as what: each place once, with how often.
+pub(super) fn took_effect_at(report: &Report, operation: &Operation<'_>) -> Vec<String> {
+    let mut places: Vec<(String, usize)> = Vec::new();
+    let is_before = |line: &&crate::report::LogLine| line.event <= report.verdict.event || report.passed();
+    for line in report.log.iter().filter(is_before).filter(|line| line.kind == "event") {
+        let ("effect.applied", fields) = fields_of(&line.text) else { continue };
+        let field = |name: &str| fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value);
+        if !field("key").is_some_and(|key| mentions(&operation.what, &[key.to_owned()])) {
+            continue;
+        }
+        let place = field("as").map_or_else(|| line.node.clone(), |version| format!("{} as {version}", line.node));
+        match places.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, times)) => *times += 1,
+            None => places.push((place, 1)),
+        }
+    }
+    let words = |(place, times): (String, usize)| if times > 1 { format!("{place} ({times} times)") } else { place };
+    places.into_iter().map(words).collect()
 }
 
 /// Keys that clients asked for and that the failure is not about.

@@ -32,46 +32,51 @@ pub(super) fn tell(report: &Report) -> String {
         (0, false) => {}
         (count, _) => sentences.push(format!("{count} faults came and went.")),
     }
-    for fault in told {
-        sentences.push(sentence(fault));
-        let taken = if report.passed() { None } else { undelivered::taken(report, fault) };
-        sentences.extend(taken.map(|taken| format!("{}.", taken.replacen("it took", "It took", 1))));
+    let mut timed: Vec<(u64, String)> = told.iter().map(|fault| (fault.at_ns, with_taken(report, fault))).collect();
+    if !report.passed() {
+        timed.extend(decisions(report));
+        timed.extend(short(report));
     }
-    sentences.extend(decisions(report));
-    sentences.extend(short(report));
+    timed.sort_by_key(|(at, _)| *at);
+    sentences.extend(timed.into_iter().map(|(_, sentence)| sentence));
     sentences.push(end(report));
     sentences.join(" ")
 }
 
+/// What one fault did, and what it took of what is in question.
+fn with_taken(report: &Report, fault: &FaultReport) -> String {
+    let taken = if report.passed() { None } else { undelivered::taken(report, fault) };
+    let taken = taken.map(|taken| format!(" {}.", taken.replacen("it took", "It took", 1)));
+    sentence(fault) + &taken.unwrap_or_default()
+}
+
 /// What programs decided: the last notes, without what they give as reasons.
-fn decisions(report: &Report) -> Vec<String> {
+fn decisions(report: &Report) -> Vec<(u64, String)> {
     let notes = notes(report);
     let sentence = |(line, times): &(&crate::report::LogLine, usize)| {
         let text = with_names(report, &line.text);
         let what = text.split_once(": ").map_or(text.as_str(), |(what, _)| what).to_owned();
         let again = if *times > 1 { format!(" ({times} times)") } else { String::new() };
-        format!("At {} {} {what}{again}.", about(line.at_ns), line.node)
+        (line.at_ns, format!("At {} {} {what}{again}.", about(line.at_ns), line.node))
     };
     let told = &notes[notes.len().saturating_sub(NOTES_MAX)..];
-    let mut sentences: Vec<String> = if report.passed() { Vec::new() } else { told.iter().map(sentence).collect() };
+    let mut sentences: Vec<(u64, String)> = told.iter().map(sentence).collect();
     sentences.dedup();
     sentences
 }
 
 /// Operations that were called done with the answers of no majority, or that did not get those they waited for.
-fn short(report: &Report) -> Vec<String> {
+fn short(report: &Report) -> Vec<(u64, String)> {
     let operations = in_question(report);
-    let short: Vec<_> = operations.iter().filter(|operation| !report.passed() && operation.is_short()).collect();
+    let short: Vec<_> = operations.iter().filter(|operation| operation.is_short()).collect();
     let (_, told) = short.split_at(short.len().saturating_sub(SHORT_MAX));
     let sentence = |operation: &&super::operations::Operation<'_>| {
-        let counts = operation.counts?;
-        let how = if operation.how == How::Done { "was called done with" } else { "did not get what it waited for:" };
-        Some(format!(
-            "\"{}\" of {}, asked at {}, {how} {counts}.",
-            operation.what,
-            operation.client,
-            about(operation.asked.0)
-        ))
+        let (counts, (at, _)) = (operation.counts?, operation.ended?);
+        let how = match operation.how {
+            How::Done => format!("was called done with {counts}; a majority would be {}", counts.majority()),
+            _ => format!("ended without what it waited for: {counts}"),
+        };
+        Some((at, format!("At {} \"{}\" of {} {how}.", about(at), operation.what, operation.client)))
     };
     told.iter().filter_map(sentence).collect()
 }

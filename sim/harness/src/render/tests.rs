@@ -180,7 +180,9 @@ fn an_operation_that_is_done_with_too_few_answers_is_told_everywhere() {
         assert!(told.contains("still waits"), "{told}");
     }
     assert!(
-        text.replace('\n', " ").contains("\"write pears 1002\" of client1, asked at 3.000 s, was called done with"),
+        text.replace('\n', " ").contains(
+            "At 4.000 s \"write pears 1002\" of client1 was called done with 1 answer of 5 asked, 1 needed; a majority would be 3."
+        ),
         "{text}"
     );
     assert!(
@@ -197,10 +199,53 @@ fn an_operation_that_is_done_with_too_few_answers_is_told_everywhere() {
     report.log.push(line(5 * SECOND, 9, "client1", "history.info asked=3 needed=2 counted=1"));
     report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=pears value=1002"));
     assert!(
-        report.story().contains("did not get what it waited for: 1 answer of 3 asked, 2 needed"),
+        report.story().contains(
+            "At 5.000 s \"write pears 1002\" of client1 ended without what it waited for: 1 answer of 3 asked, 2 needed."
+        ),
         "{}",
         report.story()
     );
+}
+
+#[test]
+fn where_an_operation_took_effect_stands_beside_it() {
+    let mut report = report();
+    report.log.splice(
+        ..1,
+        [
+            line(SECOND, 1, "client1", "history.invoke op=write key=pears value=1003"),
+            line(2 * SECOND, 2, "replica1", "effect.applied key=1003 as=4"),
+            line(3 * SECOND, 3, "replica2", "effect.applied key=1003 as=4"),
+            line(3 * SECOND, 4, "replica2", "effect.applied key=1003 as=4"),
+            line(3 * SECOND, 5, "replica2", "effect.applied key=1004 as=5"),
+        ],
+    );
+    report.log.push(line(6 * SECOND, 11, "replica1", "effect.applied key=1003 as=6"));
+    let wanted = "replica1 as 4, replica2 as 4 (2 times)";
+    let (text, html) = (report.to_text(&about_it()), report.to_html(&about_it()));
+    assert!(text.contains(&format!(", took effect at {wanted}\n")), "{text}");
+    let asked = section(&html, "What clients asked");
+    assert!(asked.contains("<th>took effect at</th>") && asked.contains(&format!("<td>{wanted}</td>")), "{asked}");
+    report.log.retain(|line| !line.text.starts_with("effect.applied"));
+    assert!(!report.to_html(&about_it()).contains("took effect at"), "nobody says it, and so there is no such column");
+}
+
+#[test]
+fn the_story_is_in_the_order_of_time() {
+    let mut report = report();
+    report.log.splice(
+        ..1,
+        [
+            line(SECOND, 1, "client1", "history.invoke op=write key=pears value=1003"),
+            line(SECOND + 5, 2, "client1", "history.ok asked=2 needed=1 counted=1"),
+            LogLine { kind: "note".into(), ..line(3 * SECOND, 3, "client1", "waits 5 ms: no answer") },
+        ],
+    );
+    let story = report.story();
+    let place = |words: &str| story.find(words).unwrap_or_else(|| panic!("{words} is missing in {story}"));
+    assert!(place("was called done with 1 answer") < place("were cut from each other"), "{story}");
+    assert!(place("were cut from each other") < place("client1 waits 5 ms."), "{story}");
+    assert!(place("client1 waits 5 ms.") < place("Then, at 5.000 s"), "{story}");
 }
 
 #[test]
@@ -221,6 +266,16 @@ fn what_is_answered_is_drawn_if_it_was_the_next_on_its_connection() {
     report.messages.retain(|message| !message.begins.contains("apples"));
     assert_eq!(drawn(&report), 1);
     assert!(report.to_html(&about_it()).contains(">9 kept</text>"));
+}
+
+#[test]
+fn what_was_asked_is_drawn_with_its_answer_though_it_names_nothing() {
+    let mut report = report();
+    report.messages[0] = message("client1", "replica1", 5 * SECOND - 6_000_000, 7, "9 get it\\n");
+    let labels = |report: &Report| report.to_html(&about_it()).matches(">9 get it</text>").count();
+    assert_eq!(labels(&report), 1);
+    report.messages[0].connection = 4;
+    assert_eq!(labels(&report), 0, "that is another connection");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::report::Report;
 
-use super::operations::in_question;
+use super::operations::{in_question, took_effect_at};
 use super::slice::{Item, faults_before, with_faults};
 use super::words::{legend, say};
 use super::{About, case, demanded, headline, seen, short, span, story, time, undelivered};
@@ -79,9 +79,11 @@ fn operations(report: &Report, text: &mut String) {
     for one in operations {
         let counts = one.counts.map(|counts| format!(", with {counts}")).unwrap_or_default();
         let short = if one.is_short() { "  <--" } else { "" };
+        let effects = took_effect_at(report, &one).join(", ");
+        let effects = if effects.is_empty() { effects } else { format!(", took effect at {effects}") };
         let _ = writeln!(
             text,
-            "  {:>13}  {:<12} {:<24} {}{counts}{short}",
+            "  {:>13}  {:<12} {:<24} {}{counts}{effects}{short}",
             time(one.asked.0),
             one.client,
             one.what,
