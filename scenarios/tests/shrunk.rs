@@ -1,13 +1,13 @@
 //! Written by `sim shrink scenarios/negative/register-split-brain.toml --seed 7 --test`, and not by hand.
 //! 2 of the file's 5 replicas and 1 of the file's 4 clients ran. The 2 replicas knew of no others: a
 //! majority of them is 2, not 3. At 4.000 s client2 and replica2 were cut from each other, for 2.00 s.
-//! It took the request for a connection of client2 to replica2. At 6.400 s nothing that replica3 said
-//! reached client2 any more (one way only), to the end. It took "3 has 1 20027 20027" of replica3 to
-//! client2. At 6.271 s client2 waits 50ms before it tries replica2 again. "write pears 20027" of
-//! client2, asked at 5.271 s, was called done with 1 answer of 2 asked, 1 needed. "read pears" of
-//! client2, asked at 6.619 s, was called done with 1 answer of 2 asked, 1 needed. Then, at 6.623 s, in
-//! the chaos phase: "pears": client2 read nothing (6.619008s to 6.623008s) does not fit: the register
-//! holds 20027 then.
+//! It stopped the request for a connection from client2 to replica2. At 6.271 s client2 waits 50ms
+//! before it tries replica2 again. At 6.277 s "write pears 20027" of client2 was called done with 1
+//! answer of 2 asked, 1 needed; a majority would be 2. At 6.400 s nothing that replica3 said reached
+//! client2 any more (one way only), to the end. It stopped "3 has 1 20027 20027" from replica3 to
+//! client2. At 6.623 s "read pears" of client2 was called done with 1 answer of 2 asked, 1 needed; a
+//! majority would be 2. Then, at 6.623 s, in the chaos phase: "pears": client2 read nothing (6.619008s
+//! to 6.623008s) does not fit: the register holds 20027 then.
 //!
 //! The bug is planted: the run must fail with history.linearizable.
 
@@ -18,13 +18,13 @@ use std::process::Command;
 const NAME: &str = "negative_register_split_brain_seed_7";
 const PLAN: &str = r#"# 2 of the file's 5 replicas and 1 of the file's 4 clients ran. The 2 replicas knew of no others: a
 # majority of them is 2, not 3. At 4.000 s client2 and replica2 were cut from each other, for 2.00 s.
-# It took the request for a connection of client2 to replica2. At 6.400 s nothing that replica3 said
-# reached client2 any more (one way only), to the end. It took "3 has 1 20027 20027" of replica3 to
-# client2. At 6.271 s client2 waits 50ms before it tries replica2 again. "write pears 20027" of
-# client2, asked at 5.271 s, was called done with 1 answer of 2 asked, 1 needed. "read pears" of
-# client2, asked at 6.619 s, was called done with 1 answer of 2 asked, 1 needed. Then, at 6.623 s, in
-# the chaos phase: "pears": client2 read nothing (6.619008s to 6.623008s) does not fit: the register
-# holds 20027 then.
+# It stopped the request for a connection from client2 to replica2. At 6.271 s client2 waits 50ms
+# before it tries replica2 again. At 6.277 s "write pears 20027" of client2 was called done with 1
+# answer of 2 asked, 1 needed; a majority would be 2. At 6.400 s nothing that replica3 said reached
+# client2 any more (one way only), to the end. It stopped "3 has 1 20027 20027" from replica3 to
+# client2. At 6.623 s "read pears" of client2 was called done with 1 answer of 2 asked, 1 needed; a
+# majority would be 2. Then, at 6.623 s, in the chaos phase: "pears": client2 read nothing (6.619008s
+# to 6.623008s) does not fit: the register holds 20027 then.
 schema = 1
 name = "negative/register-split-brain"
 why = "both halves of a partition take themselves for the majority"

@@ -6,7 +6,7 @@
 //! tokio's do, so that a task can be preempted between two reads.
 
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::ReadBuf;
 use tokio::task::coop;
@@ -46,11 +46,13 @@ fn at_once<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
 }
 
 fn sim_read(stream: &mut dyn sim::Stream, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-    with_budget(cx, |cx| {
-        let len = ready!(stream.poll_read(cx, into.initialize_unfilled()))?;
-        into.advance(len);
-        Poll::Ready(Ok(()))
-    })
+    with_budget(cx, |cx| stream.poll_read(cx, into))
+}
+
+fn sim_try_read(stream: &mut dyn sim::Stream, into: &mut [u8]) -> io::Result<usize> {
+    let mut into = ReadBuf::new(into);
+    at_once(stream.poll_read(&mut Context::from_waker(Waker::noop()), &mut into))?;
+    Ok(into.filled().len())
 }
 
 /// Writes the first slice that holds anything: a simulated write may always be short.

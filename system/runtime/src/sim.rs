@@ -23,6 +23,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::ReadBuf;
+
 use crate::fs::{Metadata, OpenOptions};
 use crate::observe::Event;
 use crate::process::Stdio;
@@ -146,8 +148,8 @@ pub trait Connect: Send + Sync {
 /// One end of a simulated connection. Dropping it closes it as the kernel would: with a reset if
 /// bytes are unread, else with a FIN after what was written.
 pub trait Stream: Send + Sync {
-    /// Reads what has arrived; 0 is the end of the stream.
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
+    /// Reads what has arrived; nothing is the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;
     /// Ready once a read would not wait.
     fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// Writes what fits into the window.

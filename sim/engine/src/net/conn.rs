@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
+use tokio::io::ReadBuf;
+
 use super::flight::Stop;
 use super::link::{GIVE_UP_NS, RTO_FIRST_NS, RTO_MAX_NS, segment_latency};
 use super::segments::{Segment, Segments};
@@ -162,7 +164,7 @@ impl Core {
     }
 
     /// Reads what has arrived.
-    pub(crate) fn read(&mut self, id: ConnId, end: u8, into: &mut [u8], waker: &Waker) -> Poll<io::Result<usize>> {
+    pub(crate) fn read(&mut self, id: ConnId, end: u8, into: &mut ReadBuf<'_>, waker: &Waker) -> Poll<io::Result<()>> {
         let (split, now) = (self.physics.split, self.now);
         let Some(conn) = self.conn(id) else { return Poll::Ready(Err(ErrorKind::ConnectionReset.into())) };
         let flow = &mut conn.flows[1 - end as usize];
@@ -171,15 +173,16 @@ impl Core {
                 return Poll::Pending;
             }
             let error = self.conn(id).and_then(|conn| conn.ends[end as usize].error.take());
-            return Poll::Ready(error.map_or(Ok(0), |error| Err(error.into())));
+            return Poll::Ready(error.map_or(Ok(()), |error| Err(error.into())));
         }
-        let fits = flow.arrived.min(into.len());
+        let fits = flow.arrived.min(into.remaining());
         let len =
             if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
         let (front, back) = flow.bytes.as_slices();
         let from_front = front.len().min(len);
-        into[..from_front].copy_from_slice(&front[..from_front]);
-        into[from_front..len].copy_from_slice(&back[..len - from_front]);
+        let begin = into.filled().len();
+        into.put_slice(&front[..from_front]);
+        into.put_slice(&back[..len - from_front]);
         flow.bytes.drain(..len);
         flow.arrived -= len;
         flow.freed += len;
@@ -194,8 +197,9 @@ impl Core {
         if writer_waits {
             self.arm_window(FlowId { conn: id, from: 1 - end });
         }
-        self.record_here(Kind::Read, digest(&into[..len]), len as u64, || format!("{len} bytes on {}", Name(id, end)));
-        Poll::Ready(Ok(len))
+        let read = digest(&into.filled()[begin..]);
+        self.record_here(Kind::Read, read, len as u64, || format!("{len} bytes on {}", Name(id, end)));
+        Poll::Ready(Ok(()))
     }
 
     /// Ready once a read would not wait: there are bytes, an error or the end.

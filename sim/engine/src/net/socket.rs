@@ -5,6 +5,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
 
 use simurgh_runtime::sim;
+use tokio::io::ReadBuf;
 
 use crate::engine::with_core;
 use crate::heap::ConnId;
@@ -39,7 +40,7 @@ fn over<T>() -> io::Result<T> {
 }
 
 impl sim::Stream for Socket {
-    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         with_core(|core| core.read(self.id, self.end, into, cx.waker())).unwrap_or_else(|| Poll::Ready(over()))
     }
 

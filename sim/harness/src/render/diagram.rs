@@ -23,10 +23,8 @@ const TOP: f64 = 40.0;
 const WIDTH: f64 = 985.0;
 /// How wide a letter is.
 const LETTER: f64 = 6.4;
-/// Arrows at most, answers to them not counted.
-const ARROWS_MAX: usize = 70;
-/// If there are no more, each has its words.
-const WORDED_MAX: usize = 40;
+/// Arrows at most, what they answer and what was answered to them not counted: what a person can follow.
+const ARROWS_MAX: usize = 40;
 /// Things that nodes told, at most.
 const DOTS_MAX: usize = 50;
 /// The farthest that two things are apart.
@@ -163,7 +161,7 @@ impl<'a> Scene<'a> {
         let mut add = |at: u64, has_words: bool| *moments.entry(at).or_default() |= has_words;
         for message in &self.messages {
             add(message.sent_ns, false);
-            add(message.arrived_ns, self.is_worded(message));
+            add(message.arrived_ns, true);
         }
         for message in &self.answers {
             add(message.sent_ns, false);
@@ -197,10 +195,6 @@ impl<'a> Scene<'a> {
             self.ys.insert(moment, y);
             last = moment;
         }
-    }
-
-    fn is_worded(&self, message: &Message) -> bool {
-        self.messages.len() <= WORDED_MAX || self.causes.contains(&message.event)
     }
 
     fn has_words(&self, dot: &Dot<'_>) -> bool {
@@ -307,22 +301,18 @@ impl<'a> Scene<'a> {
             let inward = if to > from { 6.0 } else { -6.0 };
             let text = message.begins.trim_end_matches("\\n").replace("\\n", " ⏎ ");
             let is_cause = self.causes.contains(&message.event);
-            let label = if is_answer || self.is_worded(message) {
-                // Before the head, where its line is then: what goes the other way has its words elsewhere.
-                let share = (self.lane * 0.3 / (from - to).abs().max(1.0)).min(0.5);
-                let y = arrived + (sent - arrived) * share - 3.5;
-                let (x, anchor) = if to < from { (to + 16.0, "start") } else { (to - 16.0, "end") };
-                let len = (self.lane.min(220.0) / LETTER) as usize - 4;
-                // Bytes that are no text say nothing to a person.
-                let is_text = text.matches("\\x").count() * 8 <= text.len();
-                let text = if is_text { text.clone() } else { format!("{} bytes", message.len) };
-                format!(
-                    "<text class=\"payload\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
-                    escape(&short(&text, len))
-                )
-            } else {
-                String::new()
-            };
+            // Before the head, where its line is then: what goes the other way has its words elsewhere.
+            let share = (self.lane * 0.3 / (from - to).abs().max(1.0)).min(0.5);
+            let y = arrived + (sent - arrived) * share - 3.5;
+            let (x, anchor) = if to < from { (to + 16.0, "start") } else { (to - 16.0, "end") };
+            let len = (self.lane.min(220.0) / LETTER) as usize - 4;
+            // Bytes that are no text say nothing to a person.
+            let is_text = text.matches("\\x").count() * 8 <= text.len();
+            let words = if is_text { text.clone() } else { format!("{} bytes", message.len) };
+            let label = format!(
+                "<text class=\"payload\" text-anchor=\"{anchor}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+                escape(&short(&words, len))
+            );
             let class = if is_cause {
                 " cause"
             } else if is_answer {

@@ -221,6 +221,8 @@ pub(crate) fn topics(report: &Report) -> Vec<String> {
     let verdict = &report.verdict;
     let mut topics: Vec<String> = verdict.evidence.iter().map(|evidence| evidence.key.clone()).collect();
     let first = verdict.message.lines().next().unwrap_or_default();
+    // Sentences after the first one explain it, and count.
+    let first = first.split_once(". ").map_or(first, |(first, _)| first);
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     for word in first.split(|c| !is_word(c)) {
         // What the simulator counts is no name of anything.

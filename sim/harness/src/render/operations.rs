@@ -94,6 +94,11 @@ pub(super) struct Operation<'a> {
 }
 
 impl Operation<'_> {
+    /// When it became known what comes of it: its end, or its beginning if it still waits.
+    pub(super) fn known_at(&self) -> u64 {
+        self.ended.map_or(self.asked.0, |(at, _)| at)
+    }
+
     /// What came of it.
     pub(super) fn outcome(&self) -> String {
         match self.how {

@@ -4,14 +4,15 @@ use std::fmt::Write as _;
 
 use crate::report::{FaultReport, Report};
 
-use super::operations::{How, in_question};
+use super::operations::{How, Operation, in_question};
 use super::slice::notes;
 use super::words::with_names;
 use super::{about, case, span, undelivered};
 
 /// Faults that are told one by one; those before are counted.
 const TOLD_MAX: usize = 4;
-/// Operations with too few answers that are told.
+/// The last operations that are told, and of those before, the last that had too few answers.
+const OPERATIONS_MAX: usize = 3;
 const SHORT_MAX: usize = 2;
 /// Decisions of programs that are told; those before are in the log.
 const NOTES_MAX: usize = 3;
@@ -32,10 +33,10 @@ pub(super) fn tell(report: &Report) -> String {
         (0, false) => {}
         (count, _) => sentences.push(format!("{count} faults came and went.")),
     }
-    let mut timed: Vec<(u64, String)> = told.iter().map(|fault| (fault.at_ns, with_taken(report, fault))).collect();
+    let mut timed: Vec<(u64, String)> = told.iter().map(|fault| (fault.at_ns, with_stopped(report, fault))).collect();
     if !report.passed() {
         timed.extend(decisions(report));
-        timed.extend(short(report));
+        timed.extend(operations(report));
     }
     timed.sort_by_key(|(at, _)| *at);
     sentences.extend(timed.into_iter().map(|(_, sentence)| sentence));
@@ -43,11 +44,10 @@ pub(super) fn tell(report: &Report) -> String {
     sentences.join(" ")
 }
 
-/// What one fault did, and what it took of what is in question.
-fn with_taken(report: &Report, fault: &FaultReport) -> String {
-    let taken = if report.passed() { None } else { undelivered::taken(report, fault) };
-    let taken = taken.map(|taken| format!(" {}.", taken.replacen("it took", "It took", 1)));
-    sentence(fault) + &taken.unwrap_or_default()
+/// What one fault did, and what it stopped of what is in question.
+fn with_stopped(report: &Report, fault: &FaultReport) -> String {
+    let stopped = if report.passed() { None } else { undelivered::stopped(report, fault) };
+    sentence(fault) + &stopped.map(|stopped| format!(" It stopped {stopped}.")).unwrap_or_default()
 }
 
 /// What programs decided: the last notes, without what they give as reasons.
@@ -65,20 +65,29 @@ fn decisions(report: &Report) -> Vec<(u64, String)> {
     sentences
 }
 
-/// Operations that were called done with the answers of no majority, or that did not get those they waited for.
-fn short(report: &Report) -> Vec<(u64, String)> {
+/// What clients were told: of the last operations, and of those that were called done with the answers of no majority or
+/// did not get those they waited for.
+fn operations(report: &Report) -> Vec<(u64, String)> {
     let operations = in_question(report);
-    let short: Vec<_> = operations.iter().filter(|operation| operation.is_short()).collect();
-    let (_, told) = short.split_at(short.len().saturating_sub(SHORT_MAX));
-    let sentence = |operation: &&super::operations::Operation<'_>| {
-        let (counts, (at, _)) = (operation.counts?, operation.ended?);
-        let how = match operation.how {
-            How::Done => format!("was called done with {counts}; a majority would be {}", counts.majority()),
-            _ => format!("ended without what it waited for: {counts}"),
-        };
-        Some((at, format!("At {} \"{}\" of {} {how}.", about(at), operation.what, operation.client)))
-    };
-    told.iter().filter_map(sentence).collect()
+    let last = operations.len().saturating_sub(OPERATIONS_MAX);
+    let (before, last) = operations.split_at(last);
+    let short = before.iter().rev().filter(|operation| operation.is_short()).take(SHORT_MAX);
+    last.iter().chain(short).map(|operation| (operation.known_at(), answered(operation))).collect()
+}
+
+fn answered(operation: &Operation<'_>) -> String {
+    let Operation { client, what, .. } = operation;
+    let at = about(operation.known_at());
+    match (operation.how, operation.counts.filter(|_| operation.is_short())) {
+        (How::Waits, _) => format!("At {at} {client} asked \"{what}\", which still waits."),
+        (How::Done, Some(counts)) => {
+            let majority = counts.majority();
+            format!("At {at} \"{what}\" of {client} was called done with {counts}; a majority would be {majority}.")
+        }
+        (_, Some(counts)) => format!("At {at} \"{what}\" of {client} ended without what it waited for: {counts}."),
+        (How::Done | How::Failed, None) => format!("At {at} \"{what}\" of {client} was {}.", operation.outcome()),
+        (How::Unknown | How::Died, None) => format!("At {at} \"{what}\" of {client}: {}.", operation.outcome()),
+    }
 }
 
 fn cast(report: &Report) -> String {

@@ -413,7 +413,7 @@ fn what_a_program_says_that_it_decides_is_a_step_of_the_story_the_diagram_the_ca
     let mut report = report();
     let note = |at_ns, event, text: &str| LogLine { kind: "note".into(), ..line(at_ns, event, "client1", text) };
     let waits = "waits 3.2s before it tries 10.0.0.8 again: no answer to \"put pears 7\"";
-    report.log.insert(0, line(SECOND, 1, "client1", "history.invoke op=write key=apples value=1004"));
+    report.log.insert(0, line(SECOND, 1, "client2", "history.invoke op=write key=apples value=1004"));
     report.log.insert(1, note(5 * SECOND - 9_000_000, 7, waits));
     report.log.insert(2, note(5 * SECOND - 8_000_000, 7, waits));
     report.log.insert(3, note(5 * SECOND - 7_000_000, 7, "begins the write of pears anew, with version 7"));
@@ -474,14 +474,14 @@ fn a_message_that_never_arrived_is_a_broken_arrow_and_is_told_with_the_fault_tha
         assert!(html.contains(part), "{part} is missing in {html}");
     }
     assert!(!html.contains("14 get apples"), "that is about another register");
-    let told = "It took \"12 put pears 7 <1003>\" of client1 to replica1, and one message more.";
+    let told = "It stopped \"12 put pears 7 <1003>\" from client1 to replica1, and one message more.";
     assert!(story.contains(told), "{story}");
     assert!(text.contains("replica1     \"12 put pears 7 <1003>\" of client1 never reached replica1"), "{text}");
     // A cut that was over before, and one between others, took nothing.
     report.faults[0].until_ns = Some(5 * SECOND - 8_000_000);
-    assert!(!report.story().contains("It took"), "{}", report.story());
+    assert!(!report.story().contains("It stopped"), "{}", report.story());
     (report.faults[0].until_ns, report.faults[0].others) = (None, vec!["replica2".into()]);
-    assert!(!report.story().contains("It took"), "{}", report.story());
+    assert!(!report.story().contains("It stopped"), "{}", report.story());
     report.undelivered.clear();
     assert!(!report.to_html(&about_it()).contains("never arrived"));
 }

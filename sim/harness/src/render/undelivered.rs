@@ -96,8 +96,8 @@ pub(super) fn tell(report: &Report, message: &Undelivered) -> String {
     format!("{} of {} never reached {}: {}", what(message), message.from, message.to, why(report, message))
 }
 
-/// What a fault took, of what is in question: in a few words, or nothing.
-pub(super) fn taken(report: &Report, fault: &FaultReport) -> Option<String> {
+/// What a fault stopped, of what is in question: in a few words, or nothing.
+pub(super) fn stopped(report: &Report, fault: &FaultReport) -> Option<String> {
     let of_it: Vec<&Undelivered> = in_question(report)
         .into_iter()
         .filter(|message| taker(report, message).is_some_and(|taker| std::ptr::eq(taker, fault)))
@@ -109,7 +109,7 @@ pub(super) fn taken(report: &Report, fault: &FaultReport) -> Option<String> {
         1 => ", and one message more".into(),
         more => format!(", and {more} messages more"),
     };
-    Some(format!("it took {} of {} to {}{more}", what(first), first.from, first.to))
+    Some(format!("{} from {} to {}{more}", what(first), first.from, first.to))
 }
 
 /// A broken arrow: from the lane of the sender to just before that of the receiver, where the mark of the fault is.

@@ -5,11 +5,11 @@ use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{at_once, raw, sim_read, sim_write_vectored, with_budget};
+use super::{raw, sim_read, sim_try_read, sim_write_vectored, with_budget};
 use crate::sim;
 
 /// The reading half of a stream.
@@ -58,7 +58,7 @@ impl OwnedReadHalf {
     pub fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.arm {
             ReadArm::Real(half) => raw::try_read(half.as_ref(), into),
-            ReadArm::Sim(stream) => at_once(stream.poll_read(&mut Context::from_waker(Waker::noop()), into)),
+            ReadArm::Sim(stream) => sim_try_read(stream.as_mut(), into),
         }
     }
 }

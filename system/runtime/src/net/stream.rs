@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::split::{OwnedReadHalf, OwnedWriteHalf};
-use super::{at_once, raw, sim_read, sim_write_vectored, with_budget};
+use super::{at_once, raw, sim_read, sim_try_read, sim_write_vectored, with_budget};
 use crate::sim;
 
 /// A connection: [`AsyncRead`] and [`AsyncWrite`]. Dropping it closes it.
@@ -96,7 +96,7 @@ impl TcpStream {
     pub fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match &mut self.arm {
             StreamArm::Real(stream) => raw::try_read(stream, into),
-            StreamArm::Sim(stream) => at_once(stream.poll_read(&mut Context::from_waker(Waker::noop()), into)),
+            StreamArm::Sim(stream) => sim_try_read(stream.as_mut(), into),
         }
     }
 
