@@ -1,4 +1,5 @@
-//! Which seeds are run next: each scenario gets virtual time by its weight.
+//! Which seeds are run next: each scenario gets virtual time by its weight. What has none, a property, is charged for its
+//! real time as much virtual time as the others make of it.
 
 use std::time::Duration;
 
@@ -58,10 +59,11 @@ impl Swept {
         !self.is_over && (!self.first.is_empty() || self.next < self.end)
     }
 
-    /// What it had of the sweep's time, and will have had when what runs now is done.
-    fn charge(&self) -> f64 {
-        let each = if self.done == 0 { 1.0 } else { self.virtual_s.max(self.wall_s) / self.done as f64 };
-        (self.virtual_s.max(self.wall_s) + each * self.running as f64) / self.weight
+    /// What it had of the sweep's time, and will have had when what runs now is done. `rate`: see [`rate`].
+    fn charge(&self, rate: f64) -> f64 {
+        let had = if self.virtual_s > 0.0 { self.virtual_s.max(self.wall_s) } else { self.wall_s * rate };
+        let each = if self.done == 0 { 1.0 } else { had / self.done as f64 };
+        (had + each * self.running as f64) / self.weight
     }
 
     fn take(&mut self, left: Duration) -> Vec<u64> {
@@ -86,11 +88,19 @@ impl Swept {
 
 /// The next batch: of which scenario, and which seeds. None if there is nothing left to run.
 pub(crate) fn take(all: &mut [Swept], left: Duration) -> Option<(usize, Vec<u64>)> {
+    let rate = rate(all);
     let at = (0..all.len()).filter(|at| all[*at].has_more()).min_by(|one, other| {
         let first = |at: usize| all[at].first.is_empty();
-        first(*one).cmp(&first(*other)).then(all[*one].charge().total_cmp(&all[*other].charge()))
+        first(*one).cmp(&first(*other)).then(all[*one].charge(rate).total_cmp(&all[*other].charge(rate)))
     })?;
     Some((at, all[at].take(left)))
+}
+
+/// Virtual seconds in a real one, of those scenarios that have virtual time.
+fn rate(all: &[Swept]) -> f64 {
+    let sum = |of: fn(&Swept) -> f64| all.iter().filter(|swept| swept.virtual_s > 0.0).map(of).sum::<f64>();
+    let (virtual_s, wall_s) = (sum(|swept| swept.virtual_s), sum(|swept| swept.wall_s));
+    if wall_s > 0.0 { f64::max(virtual_s / wall_s, 1.0) } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -100,22 +110,23 @@ mod tests {
     use super::*;
     use crate::registry::Registry;
 
-    #[test]
-    fn virtual_time_is_shared_by_weight_and_no_seed_comes_twice() {
+    fn swept(weight: u64) -> Swept {
         let registry = Registry::new().property(crate::Property::new(
             "p.holds",
             "it holds",
             || proptest::strategy::Just(()),
             |()| Ok(()),
         ));
-        let swept = |weight: u64| {
-            let text = format!(
-                "schema = 1\nname = \"a/w{weight}\"\nwhy = \"a test\"\nlevel = \"property\"\nweight = {weight}\n\
-                 [[workload]]\nname = \"p.holds\"\n"
-            );
-            let scenario = Scenario::parse(Path::new("a.toml"), &text, &registry).unwrap_or_else(|why| panic!("{why}"));
-            Swept::new(scenario, 100, 2_000)
-        };
+        let text = format!(
+            "schema = 1\nname = \"a/w{weight}\"\nwhy = \"a test\"\nlevel = \"property\"\nweight = {weight}\n\
+             [[workload]]\nname = \"p.holds\"\n"
+        );
+        let scenario = Scenario::parse(Path::new("a.toml"), &text, &registry).unwrap_or_else(|why| panic!("{why}"));
+        Swept::new(scenario, 100, 1_000_000)
+    }
+
+    #[test]
+    fn virtual_time_is_shared_by_weight_and_no_seed_comes_twice() {
         let mut all = [swept(3), swept(1)];
         let mut seen = [Vec::new(), Vec::new()];
         for _ in 0..40 {
@@ -131,5 +142,25 @@ mod tests {
         }
         let share = seen[0].len() as f64 / seen[1].len() as f64;
         assert!((2.0..4.5).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn what_has_no_virtual_time_takes_no_more_real_time_than_what_has_much() {
+        let mut all = [swept(1), swept(1), swept(1)];
+        // A property, and two worlds in which a second has a thousand, and two hundred.
+        let (virtual_s, wall) =
+            ([0.0, 40.0, 8.0], [Duration::from_millis(1), Duration::from_millis(40), Duration::from_millis(40)]);
+        for _ in 0..400 {
+            let (at, seeds) = take(&mut all, Duration::from_mins(1)).unwrap();
+            let count = seeds.len() as u64;
+            all[at].done += count;
+            all[at].virtual_s += virtual_s[at] * count as f64;
+            all[at].ran(count, wall[at] * count as u32);
+        }
+        let whole: f64 = all.iter().map(|swept| swept.wall_s).sum();
+        let shares: Vec<f64> = all.iter().map(|swept| swept.wall_s / whole).collect();
+        assert!((0.15..0.6).contains(&shares[0]), "{shares:?}");
+        let virtual_share = all[1].virtual_s / all[2].virtual_s;
+        assert!((0.7..1.4).contains(&virtual_share), "{virtual_share}");
     }
 }
