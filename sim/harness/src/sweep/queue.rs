@@ -59,9 +59,14 @@ impl Swept {
         !self.is_over && (!self.first.is_empty() || self.next < self.end)
     }
 
+    /// Whether its virtual time says how much it was run. That of a property is some nanoseconds.
+    fn is_timed(&self) -> bool {
+        self.virtual_s > self.wall_s
+    }
+
     /// What it had of the sweep's time, and will have had when what runs now is done. `rate`: see [`rate`].
     fn charge(&self, rate: f64) -> f64 {
-        let had = if self.virtual_s > 0.0 { self.virtual_s.max(self.wall_s) } else { self.wall_s * rate };
+        let had = if self.is_timed() { self.virtual_s } else { self.wall_s * rate };
         let each = if self.done == 0 { 1.0 } else { had / self.done as f64 };
         (had + each * self.running as f64) / self.weight
     }
@@ -98,7 +103,7 @@ pub(crate) fn take(all: &mut [Swept], left: Duration) -> Option<(usize, Vec<u64>
 
 /// Virtual seconds in a real one, of those scenarios that have virtual time.
 fn rate(all: &[Swept]) -> f64 {
-    let sum = |of: fn(&Swept) -> f64| all.iter().filter(|swept| swept.virtual_s > 0.0).map(of).sum::<f64>();
+    let sum = |of: fn(&Swept) -> f64| all.iter().filter(|swept| swept.is_timed()).map(of).sum::<f64>();
     let (virtual_s, wall_s) = (sum(|swept| swept.virtual_s), sum(|swept| swept.wall_s));
     if wall_s > 0.0 { f64::max(virtual_s / wall_s, 1.0) } else { 1.0 }
 }
@@ -149,7 +154,7 @@ mod tests {
         let mut all = [swept(1), swept(1), swept(1)];
         // A property, and two worlds in which a second has a thousand, and two hundred.
         let (virtual_s, wall) =
-            ([0.0, 40.0, 8.0], [Duration::from_millis(1), Duration::from_millis(40), Duration::from_millis(40)]);
+            ([1e-7, 40.0, 8.0], [Duration::from_millis(1), Duration::from_millis(40), Duration::from_millis(40)]);
         for _ in 0..400 {
             let (at, seeds) = take(&mut all, Duration::from_mins(1)).unwrap();
             let count = seeds.len() as u64;
