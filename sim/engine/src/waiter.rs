@@ -74,12 +74,6 @@ impl Core {
     pub(crate) fn poll_ended(&mut self) {
         self.polled.waker = 0;
     }
-
-    /// Who waits with `waker`.
-    #[inline]
-    pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
-        self.polled.waiter(waker)
-    }
 }
 
 impl Polled {

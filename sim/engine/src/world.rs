@@ -382,7 +382,7 @@ impl sim::Timer for Timer {
         let deadline = self.deadline;
         let entry = self.entry;
         self.entry = with_core(|core| {
-            let waiter = core.waiter(cx.waker());
+            let waiter = core.polled.waiter(cx.waker());
             let known = entry.and_then(|(id, generation)| {
                 core.timers.get_mut(id as usize).filter(|timer| timer.generation == generation)
             });

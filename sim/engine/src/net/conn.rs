@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Poll, Waker};
 
+use slab::Slab;
 use tokio::io::ReadBuf;
 
 use super::flight::Stop;
@@ -126,13 +127,13 @@ impl Conn {
 impl Core {
     /// The connection, if it still is the one meant.
     pub(crate) fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
-        self.conns.get_mut(id.index as usize).filter(|conn| conn.generation == id.generation)
+        find(&mut self.conns, id)
     }
 
     /// Writes what fits.
     pub(crate) fn write(&mut self, id: ConnId, end: u8, from: &[u8], waker: &Waker) -> Poll<io::Result<usize>> {
         let split = self.physics.split;
-        let Some(conn) = self.conn(id) else { return Poll::Ready(Err(ErrorKind::BrokenPipe.into())) };
+        let Some(conn) = find(&mut self.conns, id) else { return Poll::Ready(Err(ErrorKind::BrokenPipe.into())) };
         let me = &mut conn.ends[end as usize];
         if let Some(error) = me.error.take() {
             return Poll::Ready(Err(error.into()));
@@ -145,8 +146,7 @@ impl Core {
         }
         let room = WINDOW - conn.flows[end as usize].used;
         if room == 0 {
-            let waiter = self.waiter(waker);
-            self.conn(id).expect("checked above").ends[end as usize].writer = Some(waiter);
+            me.writer = Some(self.polled.waiter(waker));
             self.arm_window(FlowId { conn: id, from: end });
             return Poll::Pending;
         }
@@ -205,11 +205,10 @@ impl Core {
     /// Ready once a read would not wait: there are bytes, an error or the end.
     pub(crate) fn readable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
         // By field: who waits is asked of the task that is polled.
-        let Some(conn) = self.conns.get_mut(id.index as usize) else { return Poll::Ready(()) };
+        let Some(conn) = find(&mut self.conns, id) else { return Poll::Ready(()) };
         let flow = &conn.flows[1 - end as usize];
         let me = &mut conn.ends[end as usize];
-        let is_over = conn.generation != id.generation || flow.fin_arrived || me.error.is_some() || me.gone;
-        if flow.arrived > 0 || is_over || me.read_shut {
+        if flow.arrived > 0 || flow.fin_arrived || me.error.is_some() || me.read_shut || me.gone {
             return Poll::Ready(());
         }
         me.reader = Some(self.polled.waiter(waker));
@@ -218,13 +217,12 @@ impl Core {
 
     /// Whether a write would not wait.
     pub(crate) fn writable(&mut self, id: ConnId, end: u8, waker: &Waker) -> Poll<()> {
-        let Some(conn) = self.conn(id) else { return Poll::Ready(()) };
+        let Some(conn) = find(&mut self.conns, id) else { return Poll::Ready(()) };
         let me = &mut conn.ends[end as usize];
         if me.gone || me.write_shut || me.error.is_some() || conn.flows[end as usize].used < WINDOW {
             return Poll::Ready(());
         }
-        let waiter = self.waiter(waker);
-        self.conn(id).expect("checked above").ends[end as usize].writer = Some(waiter);
+        me.writer = Some(self.polled.waiter(waker));
         self.arm_window(FlowId { conn: id, from: end });
         Poll::Pending
     }
@@ -571,6 +569,11 @@ impl Core {
         let writer = conn.ends[id.from as usize].writer.take();
         self.wakes.extend(writer);
     }
+}
+
+/// The connection, if it still is the one meant.
+fn find(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
+    conns.get_mut(id.index as usize).filter(|conn| conn.generation == id.generation)
 }
 
 /// A connection's end, in words.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::{FaultReport, Form, LogLine, Report};
+use crate::select::quorum;
 
 use super::operations::{Operation, in_question, took_effect_at};
 use super::slice::{Item, faults_before, with_faults};
@@ -145,8 +146,9 @@ fn operations(report: &Report, body: &mut String) {
         return;
     }
     let has_counts = operations.iter().any(|operation| operation.counts.is_some());
-    let has_effects = operations.iter().any(|operation| !took_effect_at(report, operation).is_empty());
-    let row = |operation: &Operation<'_>| {
+    let effects: Vec<String> = operations.iter().map(|operation| took_effect_at(report, operation)).collect();
+    let has_effects = effects.iter().any(|places| !places.is_empty());
+    let row = |(operation, effects): (&Operation<'_>, &String)| {
         let over = operation.ended.map_or_else(|| "<span class=\"note\">not over</span>".into(), |(at, _)| time(at));
         let mut row = vec![
             escape(&operation.client),
@@ -161,12 +163,12 @@ fn operations(report: &Report, body: &mut String) {
             });
         }
         if has_effects {
-            row.push(escape(&took_effect_at(report, operation).join(", ")));
+            row.push(escape(effects));
         }
         row.extend([time(operation.asked.0), over]);
         row
     };
-    let rows: Vec<Vec<String>> = operations.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = operations.iter().zip(&effects).map(row).collect();
     let mut head = vec!["client", "asks", "is told"];
     if has_counts {
         head.push("with");
@@ -462,8 +464,9 @@ fn roles(report: &Report) -> String {
         .roles
         .iter()
         .map(|role| {
-            let majority =
-                |count: u32| if role.is_client || count == 0 { String::new() } else { (count / 2 + 1).to_string() };
+            let majority = |count: u32| {
+                if role.is_client || count == 0 { String::new() } else { quorum(count as usize).to_string() }
+            };
             let (runs, count) = (majority(role.runs), majority(role.count));
             vec![escape(&role.name), role.count.to_string(), count, role.runs.to_string(), runs]
         })

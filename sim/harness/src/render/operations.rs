@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::report::Report;
+use crate::select::quorum;
 
 use super::words::fields_of;
 use super::{mentions, topics};
@@ -30,7 +31,7 @@ impl Counts {
 
     /// More than half of those asked.
     pub(super) fn majority(self) -> u64 {
-        self.asked / 2 + 1
+        quorum(self.asked as usize) as u64
     }
 
     /// Half of those asked or fewer.
@@ -172,7 +173,7 @@ pub(super) fn all(report: &Report) -> Vec<Operation<'_>> {
 }
 
 /// Where an operation took effect (`effect.applied` of a key that it names), and as what: each place once, with how often.
-pub(super) fn took_effect_at(report: &Report, operation: &Operation<'_>) -> Vec<String> {
+pub(super) fn took_effect_at(report: &Report, operation: &Operation<'_>) -> String {
     let mut places: Vec<(String, usize)> = Vec::new();
     let is_before = |line: &&crate::report::LogLine| line.event <= report.verdict.event || report.passed();
     for line in report.log.iter().filter(is_before).filter(|line| line.kind == "event") {
@@ -188,7 +189,7 @@ pub(super) fn took_effect_at(report: &Report, operation: &Operation<'_>) -> Vec<
         }
     }
     let words = |(place, times): (String, usize)| if times > 1 { format!("{place} ({times} times)") } else { place };
-    places.into_iter().map(words).collect()
+    places.into_iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
 /// Keys that clients asked for and that the failure is not about.

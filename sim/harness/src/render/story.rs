@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::report::{FaultReport, Report};
+use crate::select::quorum;
 
 use super::operations::{How, Operation, in_question};
 use super::slice::notes;
@@ -105,12 +106,11 @@ fn cast(report: &Report) -> String {
     let roles: Vec<String> = report.roles.iter().filter(|role| role.runs > 0).map(role).collect();
     let mut text = format!("{} ran.", list(&roles));
     for role in report.roles.iter().filter(|role| !role.is_client && role.runs < role.count && role.runs > 0) {
-        let majority = |count: u32| count / 2 + 1;
         let knew = match role.runs {
             1 => format!("The {} knew of no other", role.name),
             runs => format!("The {runs} {}s knew of no others", role.name),
         };
-        let (here, there) = (majority(role.runs), majority(role.count));
+        let (here, there) = (quorum(role.runs as usize), quorum(role.count as usize));
         let _ = write!(text, " {knew}: a majority of them is {here}, not {there}.");
     }
     text

@@ -79,7 +79,7 @@ fn operations(report: &Report, text: &mut String) {
     for one in operations {
         let counts = one.counts.map(|counts| format!(", with {counts}")).unwrap_or_default();
         let short = if one.is_short() { "  <--" } else { "" };
-        let effects = took_effect_at(report, &one).join(", ");
+        let effects = took_effect_at(report, &one);
         let effects = if effects.is_empty() { effects } else { format!(", took effect at {effects}") };
         let _ = writeln!(
             text,
