@@ -193,7 +193,7 @@ impl Core {
             Due::Arrive { flow } | Due::Retry { flow } | Due::Window { flow } => {
                 self.conns.get(flow.conn.index as usize).is_some_and(|conn| conn.generation == flow.conn.generation)
             }
-            Due::Reset { conn: id, .. } => {
+            Due::Reset { conn: id, .. } | Due::Ack { conn: id } => {
                 self.conns.get(id.index as usize).is_some_and(|conn| conn.generation == id.generation)
             }
             Due::Syn { attempt, generation } | Due::SynAck { attempt, generation } => {
@@ -221,7 +221,7 @@ impl Core {
     /// memory.
     #[inline]
     pub(crate) fn is_due(&self) -> bool {
-        self.heap.peek().is_some_and(|(at, _)| at <= self.now)
+        self.heap.next_at().is_some_and(|at| at <= self.now)
     }
 
     /// Does the next thing that is due now, if any.
@@ -242,6 +242,7 @@ impl Core {
             Due::Reset { conn, end } => self.on_reset(conn, end),
             Due::Syn { attempt, generation } => self.on_syn(attempt, generation),
             Due::SynAck { attempt, generation } => self.on_syn_ack(attempt, generation),
+            Due::Ack { conn } => self.on_ack(conn),
             Due::ConnectTimeout { attempt, generation } => self.on_connect_timeout(attempt, generation),
             Due::GiveUp { flow } => self.give_up_sending(flow),
             Due::Datagram { index } => self.on_datagram(index),

@@ -1,9 +1,9 @@
 //! The tasks that are ready, in the order that a strategy gives them.
 
+use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::draws::Stream;
-use crate::heap::Placed;
 use crate::physics::Schedule;
 
 /// A task in the queue, with what its wake drew.
@@ -90,5 +90,44 @@ impl Ready {
             }
             Self::Replay => None,
         }
+    }
+}
+
+/// Something with its place in a queue: the greatest is the one with the lowest place, and of equal places
+/// that which was added first. What it is does not count, so a comparison is one of two numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<T> {
+    pub(crate) place: u64,
+    pub(crate) sequence: u64,
+    pub(crate) what: T,
+}
+
+impl<T> Placed<T> {
+    #[inline]
+    fn key(&self) -> u128 {
+        u128::from(self.place) << 64 | u128::from(self.sequence)
+    }
+}
+
+impl<T> PartialEq for Placed<T> {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<T> Eq for Placed<T> {}
+
+impl<T> PartialOrd for Placed<T> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for Placed<T> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
     }
 }

@@ -377,6 +377,19 @@ pub(crate) fn mix(hash: u64, value: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64) ^ hash.rotate_left(23)
 }
 
+/// A digest of what is written, equal on all machines: as [`digest`], in two lanes of 16 bytes at a time, so that no
+/// multiplication waits for the one before.
+pub(crate) fn checksum(bytes: &[u8]) -> u64 {
+    let mut lanes = [bytes.len() as u64 ^ ONE, TWO];
+    let mut chunks = bytes.chunks_exact(32);
+    for chunk in &mut chunks {
+        let word = |at: usize| u64::from_le_bytes(chunk[at..at + 8].try_into().expect("eight bytes"));
+        lanes[0] = mix(lanes[0] ^ word(0), word(8));
+        lanes[1] = mix(lanes[1] ^ word(16), word(24));
+    }
+    mix(mix(lanes[0], lanes[1]), digest(chunks.remainder()))
+}
+
 /// A digest of bytes, equal on all machines.
 pub(crate) fn digest(bytes: &[u8]) -> u64 {
     let mut hash = bytes.len() as u64 ^ TWO;
@@ -432,7 +445,22 @@ mod tests {
 
     #[test]
     fn digests_differ_for_lengths_of_zeros() {
-        let digests: std::collections::BTreeSet<u64> = (0..20).map(|n| digest(&vec![0; n])).collect();
-        assert_eq!(digests.len(), 20);
+        let digests: std::collections::BTreeSet<u64> = (0..200).map(|n| digest(&vec![0; n])).collect();
+        let checksums: std::collections::BTreeSet<u64> = (0..200).map(|n| checksum(&vec![0; n])).collect();
+        assert_eq!((digests.len(), checksums.len()), (200, 200));
+    }
+
+    #[test]
+    fn a_checksum_sees_each_bit_and_the_order_of_lanes() {
+        let bytes: Vec<u8> = (0..100).collect();
+        let mut seen = std::collections::BTreeSet::from([checksum(&bytes)]);
+        for bit in 0..8 * bytes.len() {
+            let mut other = bytes.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(seen.insert(checksum(&other)), "bit {bit}");
+        }
+        let mut turned = bytes.clone();
+        turned[..32].rotate_left(16);
+        assert!(seen.insert(checksum(&turned)));
     }
 }

@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::draws::Stream;
 use crate::effects::Effect;
 use crate::heap::{ConnId, Due, FlowId};
-use crate::trace::{Kind, digest};
+use crate::trace::{Kind, checksum};
 use crate::waiter::Waiter;
 
 /// Bytes that may be under way or unread in one direction, as a small kernel buffer has it.
@@ -100,6 +100,11 @@ impl End {
             zero_linger: false,
         }
     }
+
+    /// The connection is over for this end.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone
+    }
 }
 
 impl Conn {
@@ -158,7 +163,9 @@ impl Core {
         if len < fits {
             self.effects.add(Effect::SplitWrite);
         }
-        self.record_here(Kind::Write, digest(&from[..len]), len as u64, || format!("{len} bytes on {}", Name(id, end)));
+        self.record_here(Kind::Write, checksum(&from[..len]), len as u64, || {
+            format!("{len} bytes on {}", Name(id, end))
+        });
         self.send(FlowId { conn: id, from: end }, len, false);
         Poll::Ready(Ok(len))
     }
@@ -180,7 +187,6 @@ impl Core {
             if fits > 1 && conn.stream.chance(split) { 1 + conn.stream.below(fits as u64 - 1) as usize } else { fits };
         let (front, back) = flow.bytes.as_slices();
         let from_front = front.len().min(len);
-        let begin = into.filled().len();
         into.put_slice(&front[..from_front]);
         into.put_slice(&back[..len - from_front]);
         flow.bytes.drain(..len);
@@ -197,8 +203,9 @@ impl Core {
         if writer_waits {
             self.arm_window(FlowId { conn: id, from: 1 - end });
         }
-        let read = digest(&into.filled()[begin..]);
-        self.record_here(Kind::Read, read, len as u64, || format!("{len} bytes on {}", Name(id, end)));
+        // Not what it read: that is what was written, of which this is the next part.
+        let socket = u64::from(id.index) << 1 | u64::from(end);
+        self.record_here(Kind::Read, socket, len as u64, || format!("{len} bytes on {}", Name(id, end)));
         Poll::Ready(Ok(()))
     }
 
@@ -364,7 +371,7 @@ impl Core {
         if conn.ends[end as usize].gone || (node != peer && !self.passes(peer, node)) {
             return;
         }
-        if self.holds(peer, node, Due::Reset { conn: id, end }) {
+        if self.holds(peer, node, Due::Reset { conn: id, end }) || (end == 1 && self.forget_request(id)) {
             return;
         }
         self.fail_end(id, end, ErrorKind::ConnectionReset);
@@ -520,8 +527,12 @@ impl Core {
         flow.armed = next.is_some();
         let receiver = &mut conn.ends[1 - id.from as usize];
         let (open, reader) = (receiver.open, receiver.reader.take());
+        let is_accepted = receiver.handles > 0;
         if let Some(at) = next {
             self.heap.push(at, Due::Arrive { flow: id });
+        }
+        if open && !is_accepted {
+            self.acknowledged(id.conn); // whatever a client sends says that it has had its answer
         }
         self.wakes.extend(reader);
         self.record(to, 0, Kind::Arrive, u64::from(id.conn.index), (len as u64) << 1 | u64::from(fin), || {

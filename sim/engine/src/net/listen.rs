@@ -1,6 +1,15 @@
 //! Listening, connecting, accepting.
+//!
+//! ```text
+//!   client                            server
+//!   connect      request  ─────────>  a place in the listener's backlog
+//!   connected    <───────── answer
+//!                acknowledgement ──>  may be accepted
+//! ```
+//!
+//! Each of the three may be lost and is repeated. A server never sees a connection whose client has had no answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Poll, Waker};
@@ -19,7 +28,11 @@ use crate::trace::{Kind, mix};
 const SYN_RETRY_NS: u64 = 1_000_000_000;
 /// How often a request is sent before it fails (Linux: once, and 6 repetitions).
 const SYN_TRIES: u32 = 7;
-/// How long all these tries take: 1 + 2 + 4 + 8 + 16 + 32 + 64 seconds.
+/// How often an answer that nobody acknowledges is repeated before it is forgotten (Linux: 5 times).
+const ANSWER_TRIES: u32 = 5;
+/// How long these take: 1 + 2 + 4 + 8 + 16 + 32 seconds.
+const ANSWER_GIVE_UP_NS: u64 = 63_000_000_000;
+/// How long all tries of a request take: 1 + 2 + 4 + 8 + 16 + 32 + 64 seconds.
 const CONNECT_GIVE_UP_NS: u64 = 127_000_000_000;
 /// Most connections that may wait to be accepted, whatever the program asks for.
 const BACKLOG_MAX: u32 = 4096;
@@ -31,6 +44,8 @@ pub(crate) struct Listening {
     pub(crate) node: u32,
     pub(crate) addr: SocketAddr,
     backlog: usize,
+    /// Those whose clients have not acknowledged the answer, and how often that was tried.
+    asked: BTreeMap<ConnId, u32>,
     queue: VecDeque<ConnId>,
     acceptor: Option<Waker>,
 }
@@ -78,7 +93,8 @@ impl Core {
         let addr = SocketAddr::new(addr.ip(), port);
         let generation = self.next_generation();
         let backlog = backlog.clamp(1, BACKLOG_MAX) as usize;
-        let listening = Listening { generation, node, addr, backlog, queue: VecDeque::new(), acceptor: None };
+        let (asked, queue) = (BTreeMap::new(), VecDeque::new());
+        let listening = Listening { generation, node, addr, backlog, asked, queue, acceptor: None };
         let index = self.listeners.insert(listening) as u32;
         self.ports.insert((node, port), index);
         self.nodes[node as usize].listeners.insert(index);
@@ -133,7 +149,8 @@ impl Core {
     pub(crate) fn close_listener(&mut self, index: u32, generation: u32) {
         let Some(listening) = self.listening(index, generation) else { return };
         let (node, port) = (listening.node, listening.addr.port());
-        let waiting = std::mem::take(&mut listening.queue);
+        let asked = std::mem::take(&mut listening.asked);
+        let waiting: Vec<ConnId> = asked.into_keys().chain(std::mem::take(&mut listening.queue)).collect();
         self.listeners.remove(index as usize);
         self.ports.remove(&(node, port));
         self.nodes[node as usize].listeners.remove(&index);
@@ -165,7 +182,7 @@ impl Core {
         let index = self.attempts.insert(attempt) as u32;
         self.record_here(Kind::Connect, u64::from(to.port()), entity, || format!("to {to}"));
         if !refused {
-            match self.syn_latency(node, target, entity) {
+            match self.syn_latency(node, target, mix(entity, 1)) {
                 Some(latency) => self.heap.push(self.now + latency, Due::Syn { attempt: index, generation }),
                 None => self.bound_attempt(index, generation),
             }
@@ -207,7 +224,8 @@ impl Core {
         let node = attempt.node;
         match self.attempts.remove(index as usize).state {
             Asking::NoHandle => {}
-            Asking::Answered(Ok(id)) | Asking::Known(Ok(id)) => self.abort(id, 0),
+            Asking::Answered(Ok(id)) => self.abort_request(id),
+            Asking::Known(Ok(id)) => self.abort(id, 0),
             Asking::Asked | Asking::Answered(Err(_)) | Asking::Known(Err(_)) => self.release_handle(node),
         }
     }
@@ -226,14 +244,15 @@ impl Core {
         let Some(target) = reached else {
             let is_off = target.is_some_and(|target| !self.nodes[target as usize].powered);
             self.stop_request(index, generation, if is_off { Stop::Off } else { Stop::Cut });
-            return self.syn_later(index, generation);
+            return self.ask_later(index, generation, Due::Syn { attempt: index, generation });
         };
         let listener = self.ports.get(&(target, to.port())).copied().filter(|&listener| {
             let bound = self.listeners[listener as usize].addr.ip();
             bound.is_unspecified() || bound == to.ip()
         });
-        // The same draws as the request's: what reached the target comes back, too.
-        let latency = self.syn_latency(node, Some(target), entity).unwrap_or(0);
+        let Some(latency) = self.syn_latency(node, Some(target), mix(entity, 3)) else {
+            return self.bound_attempt(index, generation);
+        };
         let Some(listener) = listener else {
             self.record(target, 0, Kind::Refused, u64::from(to.port()), entity, || format!("nobody listens on {to}"));
             let attempt = self.attempt(index, generation).expect("checked above");
@@ -241,8 +260,9 @@ impl Core {
             self.heap.push(self.now + latency, Due::SynAck { attempt: index, generation });
             return;
         };
-        if self.listeners[listener as usize].queue.len() >= self.listeners[listener as usize].backlog {
-            return self.syn_later(index, generation);
+        let listening = &self.listeners[listener as usize];
+        if listening.asked.len() + listening.queue.len() >= listening.backlog {
+            return self.ask_later(index, generation, Due::Syn { attempt: index, generation });
         }
         let pair = self.pair(node, target);
         if pair.far {
@@ -257,10 +277,7 @@ impl Core {
         let id = ConnId { index: self.conns.insert(conn) as u32, generation: conn_generation };
         self.nodes[node as usize].conns.insert((id, 0));
         self.nodes[target as usize].conns.insert((id, 1));
-        let listening = &mut self.listeners[listener as usize];
-        listening.queue.push_back(id);
-        let acceptor = listening.acceptor.take();
-        self.wakes.extend(acceptor);
+        self.listeners[listener as usize].asked.insert(id, 0);
         self.attempt(index, generation).expect("checked above").state = Asking::Answered(Ok(id));
         self.heap.push(self.now + latency, Due::SynAck { attempt: index, generation });
     }
@@ -285,13 +302,14 @@ impl Core {
         }
     }
 
-    fn syn_later(&mut self, index: u32, generation: u32) {
+    /// A request or its answer came to nothing, and is repeated.
+    fn ask_later(&mut self, index: u32, generation: u32, due: Due) {
         let now = self.now;
         let attempt = self.attempt(index, generation).expect("the caller holds the attempt");
         attempt.tries += 1;
         if attempt.tries < SYN_TRIES {
             let wait = SYN_RETRY_NS << (attempt.tries - 1);
-            self.heap.push(now + wait, Due::Syn { attempt: index, generation });
+            self.heap.push(now + wait, due);
         } else {
             self.bound_attempt(index, generation);
         }
@@ -323,7 +341,7 @@ impl Core {
             if let Some(conn) = self.conn(id) {
                 conn.ends[0].counted = false;
             }
-            self.abort(id, 0);
+            self.abort_request(id);
         }
         self.effects.add(Effect::ConnectTimeout);
         self.record(node, 0, Kind::Refused, u64::from(to.port()), 1, || format!("no answer from {to} in time"));
@@ -334,22 +352,90 @@ impl Core {
     pub(crate) fn on_syn_ack(&mut self, index: u32, generation: u32) {
         let Some(attempt) = self.attempt(index, generation) else { return };
         let (node, target) = (attempt.node, attempt.target);
-        if target.is_some_and(|target| self.holds(target, node, Due::SynAck { attempt: index, generation })) {
+        let due = Due::SynAck { attempt: index, generation };
+        if target.is_some_and(|target| self.holds(target, node, due)) {
             return self.bound_attempt(index, generation);
         }
-        let Some(attempt) = self.attempt(index, generation) else { return };
-        if let Asking::Answered(answer) = attempt.state {
-            attempt.state = Asking::Known(answer);
+        if target.is_some_and(|target| target != node && !self.passes(target, node)) {
+            return self.ask_later(index, generation, due);
         }
-        let waker = attempt.waker.take();
+        let Some(attempt) = self.attempt(index, generation) else { return };
+        let Asking::Answered(answer) = attempt.state else { return };
+        attempt.state = Asking::Known(answer);
+        let (entity, waker) = (attempt.entity, attempt.waker.take());
         self.wakes.extend(waker);
+        if let Ok(conn) = answer {
+            match self.syn_latency(node, target, mix(entity, 2)) {
+                Some(latency) => self.heap.push(self.now + latency, Due::Ack { conn }),
+                None => drop(self.forget_request(conn)),
+            }
+        }
     }
 
-    /// How long a request takes to its target, lost tries included; None if all are lost.
+    /// The acknowledgement of an answer arrives, or not.
+    pub(crate) fn on_ack(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        let (node, target, is_gone) = (conn.ends[0].node, conn.ends[1].node, conn.ends[0].is_gone());
+        if is_gone {
+            self.forget_request(id);
+            return;
+        }
+        if self.holds(node, target, Due::Ack { conn: id }) {
+            return;
+        }
+        if node == target || self.passes(node, target) {
+            return self.acknowledged(id);
+        }
+        let now = self.now;
+        let Some(tries) = self.listening_for(id).and_then(|listening| listening.asked.get_mut(&id)) else { return };
+        if *tries < ANSWER_TRIES {
+            let wait = SYN_RETRY_NS << *tries;
+            *tries += 1;
+            self.heap.push(now + wait, Due::Ack { conn: id });
+        } else {
+            self.forget_request(id);
+        }
+    }
+
+    /// The server knows that its answer has come: the connection may be accepted, if it was not before.
+    pub(super) fn acknowledged(&mut self, id: ConnId) {
+        let Some(listening) = self.listening_for(id) else { return };
+        if listening.asked.remove(&id).is_some() {
+            listening.queue.push_back(id);
+            let acceptor = listening.acceptor.take();
+            self.wakes.extend(acceptor);
+        }
+    }
+
+    /// The server knows nothing of a connection any more that nobody has acknowledged; false if somebody has.
+    pub(super) fn forget_request(&mut self, id: ConnId) -> bool {
+        let was_asked = self.listening_for(id).is_some_and(|listening| listening.asked.remove(&id).is_some());
+        if was_asked {
+            self.vanish(id, 1);
+        }
+        was_asked
+    }
+
+    /// The client ends a connection before it has had an answer.
+    fn abort_request(&mut self, id: ConnId) {
+        self.abort(id, 0);
+        // If nothing tells the server, it has waited for long enough then.
+        self.heap.push(self.now + ANSWER_GIVE_UP_NS, Due::Ack { conn: id });
+    }
+
+    /// The listener on the port of a connection's server.
+    fn listening_for(&mut self, id: ConnId) -> Option<&mut Listening> {
+        let end = &self.conn(id)?.ends[1];
+        let place = (end.node, end.addr.port());
+        let &listener = self.ports.get(&place)?;
+        self.listeners.get_mut(listener as usize)
+    }
+
+    /// How long a step of a handshake takes, lost tries included; None if all are lost.
     fn syn_latency(&mut self, node: u32, target: Option<u32>, entity: u64) -> Option<u64> {
         let Some(target) = target else { return Some(0) };
         let pair = self.pair(node, target).latency;
-        let mut stream = self.draws.stream(Purpose::Net, mix(entity, 1));
+        let mut stream = self.draws.stream(Purpose::Net, entity);
         let tries = (SYN_RETRY_NS, CONNECT_GIVE_UP_NS);
         segment_latency(&self.physics, &mut self.effects, &mut stream, pair, node == target, tries)
     }

@@ -10,8 +10,8 @@ use simurgh_sim::{Body, Sim, run_once};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PORT: u16 = 7;
-/// Deliveries of one run, whatever its size.
-const DELIVERIES: usize = 500_000;
+/// Echoes of each link in one run, whatever its size.
+const ROUNDS: usize = 500;
 
 async fn serve() -> std::io::Result<()> {
     let mut listener = TcpListener::bind(([0, 0, 0, 0], PORT).into()).await?;
@@ -28,14 +28,14 @@ async fn serve() -> std::io::Result<()> {
     }
 }
 
-async fn ask(to: Vec<SocketAddr>, rounds: usize) {
+async fn ask(to: Vec<SocketAddr>) {
     let links: Vec<_> = to
         .into_iter()
         .map(|addr| {
             runtime::spawn(async move {
                 let mut stream = TcpStream::connect(addr).await.expect("a connection");
                 let mut heard = [0; 64];
-                for _ in 0..rounds {
+                for _ in 0..ROUNDS {
                     stream.write_all(&[b'x'; 64]).await.expect("written");
                     stream.read_exact(&mut heard).await.expect("read");
                 }
@@ -48,13 +48,12 @@ async fn ask(to: Vec<SocketAddr>, rounds: usize) {
 }
 
 async fn world(sim: Sim, nodes: usize, each: usize) -> Result<(), String> {
-    let rounds = DELIVERIES / (2 * nodes * each);
     let servers: Vec<_> = (0..nodes).map(|number| sim.node(&format!("server{number}"), serve).ip()).collect();
     let asking: Vec<_> = (0..nodes)
         .map(|number| {
             let to: Vec<_> =
                 (1..=each).map(|step| SocketAddr::new(servers[(number + step) % nodes], PORT)).collect();
-            sim.node(&format!("node{number}"), move || ask(to.clone(), rounds))
+            sim.node(&format!("node{number}"), move || ask(to.clone()))
         })
         .collect();
     for node in asking {
@@ -72,5 +71,5 @@ pub fn ns_per_delivery(nodes: usize, each: usize, seconds: f64) -> f64 {
         super::passed(run_once(&super::config(runs), &body));
         runs += 1;
     }
-    start.elapsed().as_nanos() as f64 / (runs as usize * DELIVERIES) as f64
+    start.elapsed().as_nanos() as f64 / (runs as usize * 2 * nodes * each * ROUNDS) as f64
 }
