@@ -30,6 +30,7 @@ mod macros;
 mod node;
 mod panic;
 mod run;
+mod service;
 
 pub mod collections;
 pub mod env;
@@ -51,7 +52,7 @@ pub mod sim;
 #[doc(hidden)]
 pub use header::Headed;
 pub use header::{Carried, Header, Label, TraceContext};
-pub use node::{Node, NodeId, Slot, ready};
+pub use node::{Node, NodeId, Slot, ready, stopping};
 pub use panic::PanicReport;
 #[doc(hidden)]
 pub use panic::install_hook;

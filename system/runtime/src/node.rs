@@ -146,7 +146,17 @@ impl fmt::Display for Node {
 
 /// Says that this node is ready to serve: whoever started it may go on.
 ///
-/// A simulation's `nodes(..)` waits for it; in production it is where a service manager is told.
+/// A simulation's `nodes(..)` waits for it; in production the service manager is told, if it has asked for that
+/// (systemd: `Type=notify`, and `AF_UNIX` among the address families that the unit may use).
 pub fn ready() {
-    crate::sim::world(|world| world.ready());
+    if crate::sim::world(|world| world.ready()).is_none() {
+        crate::service::tell("READY=1");
+    }
+}
+
+/// Says that this node has been asked to end, and takes its time for that: in production the service manager is told.
+pub fn stopping() {
+    if !crate::sim::is_simulated() {
+        crate::service::tell("STOPPING=1");
+    }
 }

@@ -25,7 +25,7 @@ use simurgh::pubsub::PubSub;
 
 use crate::pulse::Pulse;
 use crate::rooms::Rooms;
-use crate::settings::Settings;
+use crate::settings::{LogFormat, Settings};
 use crate::web::{self, State};
 use crate::{browser, channel};
 
@@ -109,6 +109,7 @@ impl Studio {
         let outcome = running
             .run_until(async move {
                 signal.await;
+                runtime::stopping();
                 at_end.rooms().drain();
                 let sockets = at_end.sockets().counts().sockets;
                 tracing::info!(sockets, "asked to end: not ready any more");
@@ -153,13 +154,19 @@ pub async fn main(settings: Settings) -> Result<(), Failure> {
     let studio = Studio::start(&settings).await?;
     browser::begin(studio.state());
     let addr = studio.local_addr();
-    out!("Studio running at {}", url(addr));
+    // Who reads JSON has it from the log.
+    let is_text = settings.log_format == LogFormat::Text;
+    if is_text {
+        out!("Studio running at {}", url(addr));
+    }
     tracing::info!(%addr, mode = ?settings.mode, data = %settings.data.display(), "listening");
     runtime::ready();
     let outcome = studio.run_until(&settings, end).await;
     match outcome.code() {
         0 => {
-            out!("Stopped in order.");
+            if is_text {
+                out!("Stopped in order.");
+            }
             Ok(())
         }
         _ => Err(Failure::Ended(outcome.to_string())),

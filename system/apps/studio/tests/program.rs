@@ -168,7 +168,10 @@ fn logs_are_json_if_asked_for() {
     let mut line = String::new();
     BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut line).unwrap();
     child.kill().unwrap();
+    let mut printed = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
     child.wait().unwrap();
+    assert_eq!(printed, "", "nothing beside the log, which one journal may take up with it");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!((line["level"].as_str(), line["message"].as_str()), (Some("INFO"), Some("listening")));
 }
