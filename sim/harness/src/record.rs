@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use simurgh_runtime::sync::Mutex;
 use simurgh_sim::{Effect, Effects, Exit, Invariant, Node, Seen};
@@ -31,6 +32,8 @@ pub(crate) struct Recorder {
     pub(crate) measuring: BTreeMap<usize, Measuring>,
     /// Events that were no heartbeats.
     pub(crate) lively: u64,
+    /// When a client was last answered.
+    pub(crate) answered: BTreeMap<String, Duration>,
     /// What happened last, and the spot that is looked for.
     pub(crate) way: Way,
 }
@@ -187,7 +190,16 @@ impl Invariant for Lives {
     }
 
     fn event(&mut self, seen: &Seen<'_>) -> Result<(), String> {
-        self.recorder.lock().lively += u64::from(!seen.event.name.ends_with(".heartbeat"));
+        let mut recorder = self.recorder.lock();
+        recorder.lively += u64::from(!seen.event.name.ends_with(".heartbeat"));
+        if seen.event.name == "history.ok" {
+            let now = simurgh_sim::elapsed();
+            if let Some(at) = recorder.answered.get_mut(seen.node) {
+                *at = now;
+            } else {
+                recorder.answered.insert(seen.node.to_owned(), now);
+            }
+        }
         Ok(())
     }
 

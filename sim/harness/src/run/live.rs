@@ -20,6 +20,9 @@ use crate::chaos::Left;
 use crate::report::Evidence;
 use crate::select::quorum;
 
+/// Who has had an answer so lately is not stuck: it began with more than it could do in its time.
+const BEHIND: Duration = Duration::from_secs(1);
+
 impl Stage {
     pub(super) async fn calm(&self, left: &Left) -> Result<(), String> {
         let began = self.sim.elapsed();
@@ -136,11 +139,15 @@ impl Stage {
                 Ok(_) => {}
                 Err(_) => {
                     let healed = if core.len() < self.chaos.servers.len() { "a quorum" } else { "everything" };
-                    let what = format!(
-                        "{} still waits for an answer, {:?} after {healed} was healed",
-                        client.name(),
-                        deadline.saturating_sub(Duration::from_nanos(self.plan.warmup_ns + self.plan.chaos_ns))
-                    );
+                    let after = deadline.saturating_sub(Duration::from_nanos(self.plan.warmup_ns + self.plan.chaos_ns));
+                    let answered = self.recorder.lock().answered.get(client.name()).copied();
+                    let doing = match answered {
+                        Some(at) if self.sim.elapsed() < at + BEHIND => {
+                            "is answered, and behind with what it has to do"
+                        }
+                        _ => "still waits for an answer",
+                    };
+                    let what = format!("{} {doing}, {after:?} after {healed} was healed", client.name());
                     return self.not_live(what, core, left);
                 }
             }

@@ -128,6 +128,15 @@ async fn waits_for_ever(_: Client) -> Result<(), String> {
     std::future::pending().await
 }
 
+async fn has_too_much_to_do(_: Client) -> Result<(), String> {
+    loop {
+        runtime::sleep(Duration::from_millis(100)).await;
+        runtime::sim::world(|world| {
+            world.observe(&Event { name: "history.ok", measurements: &[], metadata: &[] });
+        });
+    }
+}
+
 fn registry(heard: &Heard) -> Registry {
     let (heard, elsewhere) = (Arc::clone(heard), Heard::default());
     Registry::new()
@@ -143,6 +152,7 @@ fn registry(heard: &Heard) -> Registry {
                 .knob("says", "quiet"),
         )
         .workload(Workload::new("mesh.wait", "mesh", "waits for ever", &["wait"], waits_for_ever))
+        .workload(Workload::new("mesh.busy", "mesh", "is answered, and never done", &["ask"], has_too_much_to_do))
         .workload(Workload::new("mesh.end", "mesh", "ends at once", &["end"], |_| std::future::ready(Ok(()))))
         .word("mesh.said", "a node says that it is there")
         .word("mesh.never", "nobody ever says this")
@@ -353,6 +363,17 @@ fn what_is_impossible_is_not_called_stuck() {
         ("stuck-impossible", "mesh.hopeless")
     );
     assert_eq!(report.verdict.exit_code, 26);
+}
+
+#[test]
+fn who_is_answered_and_not_done_is_not_said_to_wait() {
+    let (report, _) = play(
+        "[topology]\nnode = { count = 2 }\nclient = { count = 1 }\n[time]\nwarmup = \"1s\"\nchaos = \"1s\"\ncalm = \"3s\"\n\
+         [[workload]]\nname = \"mesh.busy\"\n[expect]\nlive = { core = \"all\", within = \"2s\" }\n",
+    );
+    assert_eq!(report.verdict.class, "liveness");
+    let said = &report.verdict.message;
+    assert!(said.starts_with("client1 is answered, and behind with what it has to do, 2s after everything"), "{said}");
 }
 
 #[test]

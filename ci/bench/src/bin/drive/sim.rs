@@ -132,7 +132,7 @@ fn streams() {
     let [small, large] = rounds([(OURS, "scale10"), (OURS, "scale500")]);
     let grows = ratio(&[small.clone(), large.clone()]);
     row(
-        "a delivery with 500 nodes and 5,000 links, ns; beside 10 nodes and 50 links",
+        "a delivery with 500 nodes and 5,000 links, ns; beside 10 nodes and 50 links, 500 echoes on each",
         ["", "", &format!("{} beside {}", whole(&large), whole(&small))],
         &grows.to_string(),
         "<= 1.5",
