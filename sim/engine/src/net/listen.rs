@@ -66,6 +66,14 @@ pub(crate) struct Attempt {
     waker: Option<Waker>,
 }
 
+/// The steps of a handshake, each with draws of its own.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Request = 1,
+    Acknowledgement,
+    Answer,
+}
+
 /// How far a connection request is.
 enum Asking {
     /// The process had no file handle for it.
@@ -182,7 +190,7 @@ impl Core {
         let index = self.attempts.insert(attempt) as u32;
         self.record_here(Kind::Connect, u64::from(to.port()), entity, || format!("to {to}"));
         if !refused {
-            match self.syn_latency(node, target, mix(entity, 1)) {
+            match self.step_latency(node, target, entity, Step::Request) {
                 Some(latency) => self.heap.push(self.now + latency, Due::Syn { attempt: index, generation }),
                 None => self.bound_attempt(index, generation),
             }
@@ -250,7 +258,7 @@ impl Core {
             let bound = self.listeners[listener as usize].addr.ip();
             bound.is_unspecified() || bound == to.ip()
         });
-        let Some(latency) = self.syn_latency(node, Some(target), mix(entity, 3)) else {
+        let Some(latency) = self.step_latency(node, Some(target), entity, Step::Answer) else {
             return self.bound_attempt(index, generation);
         };
         let Some(listener) = listener else {
@@ -365,7 +373,7 @@ impl Core {
         let (entity, waker) = (attempt.entity, attempt.waker.take());
         self.wakes.extend(waker);
         if let Ok(conn) = answer {
-            match self.syn_latency(node, target, mix(entity, 2)) {
+            match self.step_latency(node, target, entity, Step::Acknowledgement) {
                 Some(latency) => self.heap.push(self.now + latency, Due::Ack { conn }),
                 None => drop(self.forget_request(conn)),
             }
@@ -432,10 +440,10 @@ impl Core {
     }
 
     /// How long a step of a handshake takes, lost tries included; None if all are lost.
-    fn syn_latency(&mut self, node: u32, target: Option<u32>, entity: u64) -> Option<u64> {
+    fn step_latency(&mut self, node: u32, target: Option<u32>, entity: u64, step: Step) -> Option<u64> {
         let Some(target) = target else { return Some(0) };
         let pair = self.pair(node, target).latency;
-        let mut stream = self.draws.stream(Purpose::Net, entity);
+        let mut stream = self.draws.stream(Purpose::Net, mix(entity, step as u64));
         let tries = (SYN_RETRY_NS, CONNECT_GIVE_UP_NS);
         segment_latency(&self.physics, &mut self.effects, &mut stream, pair, node == target, tries)
     }
